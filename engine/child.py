@@ -1,0 +1,280 @@
+"""The main program of a node's process; the supervisor starts it as ``python -P -m engine.child``.
+
+The plan comes on standard input, which then stays open: when it closes, the supervisor is gone, and so is this process.
+"""
+
+import logging
+import os
+import signal
+import struct
+import sys
+import time
+import traceback
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import msgspec
+import psutil
+
+from engine.context import Context
+from engine.control_link import ControlLink, ForwardingHandler
+from engine.exceptions import ControlError, EngineError
+from engine.graph import Edge
+from engine.hub import Hub
+from engine.inlet import Inbox, Inlet
+from engine.loop import Aborted, Loop, Member
+from engine.outlet import Outlet
+from engine.plugins import append_paths, find_node_type
+from engine.policy import Policy
+from engine.security import Keys
+from engine.telemetry import ProcessReport, SpawnPlan
+
+__all__ = ["Child", "main", "read_plan", "write_plan"]
+
+_STATUS_EVERY_S = 0.25
+_DRAIN_LIMIT_S = 30.0
+
+
+def write_plan(plan: SpawnPlan) -> bytes:
+    """Return a plan as it goes to a child's standard input."""
+    packed = msgspec.msgpack.encode(plan)
+    return struct.pack("<I", len(packed)) + packed
+
+
+def read_plan() -> SpawnPlan:
+    """Read the plan from standard input."""
+    (length,) = struct.unpack("<I", sys.stdin.buffer.read(4))
+    return msgspec.msgpack.decode(sys.stdin.buffer.read(length), type=SpawnPlan)
+
+
+class Child:
+    """One process with its nodes, links and line to the supervisor.
+
+    Parameters
+    ----------
+    plan : SpawnPlan
+        What to run.
+    """
+
+    def __init__(self, plan: SpawnPlan) -> None:
+        self._plan = plan
+        self._name = "+".join(member["name"] for member in plan.members)
+        self._hub = Hub(Keys(Path(plan.keys)) if plan.keys else None)
+        self._control = self._open_control()
+        self._inbox = Inbox(self._hub.lock)
+        self._members: list[Member] = []
+        self._loop: Loop | None = None
+        self._started = self._aborted = False
+        self._status_due = 0.0
+        self._process = psutil.Process()
+
+    def _open_control(self) -> ControlLink:
+        socket = self._hub.dealer(self._plan.control)
+        control = ControlLink(
+            socket,
+            lock=self._hub.lock,
+            wake=self._hub.wake,
+            process=self._name,
+            incarnation=self._plan.incarnation,
+        )
+        self._hub.watch(socket, control.read)
+        self._hub.after_every_turn(control.pump)
+        self._hub.every_quarter_second(self._send_report)
+        return control
+
+    def run(self) -> int:
+        """Run to the end of the stream; return the exit status."""
+        logging.getLogger().addHandler(ForwardingHandler(self._control))
+        logging.getLogger().setLevel(logging.INFO)
+        try:
+            self._make_members()
+            self._hub.open(self._plan.outputs, self._plan.inputs)
+            self._loop = Loop(self._members, self._hub, self._inbox, self._obey)
+            self._hub.start()
+            self._set_up()
+            self._loop.run()
+            self._drain()
+        except Aborted:
+            self._close("aborted")
+            return 0
+        except Exception as error:
+            self._hub_alive()
+            self._fail(error)
+            self._close("failed")
+            return 1
+        self._close("done")
+        return 0
+
+    def _hub_alive(self) -> None:
+        """Start the line to the supervisor if the failure came before it was open."""
+        if self._loop is None:
+            self._hub.inlets.clear()
+            self._hub.outlets.clear()
+            self._hub.start()
+
+    def _make_members(self) -> None:
+        plan = self._plan
+        edges = [
+            Edge(source, target, port, msgspec.convert(policy, Policy)) for source, target, port, policy in plan.edges
+        ]
+        for described in plan.members:
+            member = self._make_member(described, edges)
+            if self._members:
+                self._members[-1].downstream = member
+            self._members.append(member)
+        head = self._members[0].context.name
+        for edge in edges:
+            if edge.target == head:
+                inlet = Inlet(edge, self._inbox, lock=self._hub.lock, wake=self._hub.wake)
+                self._hub.inlets.append(inlet)
+                if edge.source in plan.ended:
+                    inlet.end()
+
+    def _make_member(self, described: dict[str, Any], edges: list[Edge]) -> Member:
+        plan, name = self._plan, described["name"]
+        context = Context(
+            name=name,
+            pipeline=plan.pipeline,
+            wanted=frozenset(described["wanted"]),
+            live=plan.live,
+            incarnation=plan.incarnation,
+            resume_step=plan.resume_steps.get(name),
+            first_epoch=plan.incarnation << 20,  # no two lives of a source use the same number
+            control=plan.control,
+        )
+        node_type = find_node_type(described["reference"])
+        node = node_type(msgspec.convert(described["options"], node_type.Options), context)
+        member = Member(node)
+        if name in plan.outputs:
+            own = [edge for edge in edges if edge.source == name]
+            member.outlet = Outlet(name, own, live=plan.live, lock=self._hub.lock, wake=self._hub.wake)
+            context.output_pressure = member.outlet.pressure
+            self._hub.outlets.append(member.outlet)
+        return member
+
+    def _set_up(self) -> None:
+        for member in self._members:
+            member.node.setup()
+        self._refresh_status()
+        self._control.send("ready")
+        while not self._started:
+            self._obey()
+            with self._hub.lock:
+                if not self._control.has_command:
+                    self._hub.lock.wait(0.1)
+
+    def _drain(self) -> None:
+        """Wait until every consumer has finished with everything."""
+        for outlet in self._hub.outlets:
+            outlet.end()
+        deadline = time.monotonic() + _DRAIN_LIMIT_S if self._plan.live else float("inf")
+        while not all(outlet.drained for outlet in self._hub.outlets) and time.monotonic() < deadline:
+            assert self._loop is not None
+            self._loop.turn()
+            with self._hub.lock:
+                self._hub.lock.wait(0.05)
+
+    def _obey(self) -> None:
+        """Carry out every command that waits; refresh what is shown of the nodes."""
+        while (command := self._control.take_command()) is not None:
+            self._carry_out(command)
+        if self._aborted:
+            raise Aborted
+        if time.monotonic() >= self._status_due:
+            self._refresh_status()
+
+    def _carry_out(self, command: dict[str, Any]) -> None:
+        match command["type"]:
+            case "start":
+                self._started = True
+            case "stop":
+                self._stop()
+            case "abort":
+                self._aborted = True
+            case "forget":
+                for outlet in self._hub.outlets:
+                    outlet.forget(command["target"])
+            case "request":
+                self._answer(command)
+
+    def _stop(self) -> None:
+        """End the stream here: a source makes no more; inlets from other hosts count as ended."""
+        assert self._loop is not None
+        self._loop.stopping = self._started = True
+        for inlet in self._hub.inlets:
+            inlet.end()
+
+    def _answer(self, command: dict[str, Any]) -> None:
+        member = next(member for member in self._members if member.context.name == command["node"])
+        refusals: tuple[type[Exception], ...] = (ControlError, *member.node.user_errors)
+        try:
+            if command["request"] == "set":
+                result = member.set_option(command["option"], command["value"])
+            else:
+                result = member.node.command(command["name"], command["arguments"])
+            self._refresh_status()
+            self._control.send("answer", id=command["id"], ok=True, result=result)
+        except refusals as error:
+            self._control.send("answer", id=command["id"], ok=False, error=str(error))
+
+    def _refresh_status(self) -> None:
+        """Copy what the node shows of itself, in the node's own thread."""
+        self._status_due = time.monotonic() + _STATUS_EVERY_S
+        for member in self._members:
+            member.report.counters = dict(member.context.counters)
+            member.report.status = member.node.status()
+
+    def _report(self) -> ProcessReport:
+        return ProcessReport(
+            beat=self._loop.beat if self._loop else 0,
+            rss_mb=round(self._process.memory_info().rss / 2**20, 2),
+            cpu_s=sum(self._process.cpu_times()[:2]),
+            members=[member.report for member in self._members],
+            outlets=[half for outlet in self._hub.outlets for half in outlet.statistics()],
+            inlets=[inlet.statistics() for inlet in self._hub.inlets],
+        )
+
+    def _send_report(self) -> None:
+        self._control.send("report", report=msgspec.to_builtins(self._report()))
+
+    def _fail(self, error: Exception) -> None:
+        user_errors = tuple(kind for member in self._members for kind in member.node.user_errors)
+        for_user = isinstance(error, (EngineError, *user_errors))
+        text = str(error) if for_user else f"{type(error).__name__}: {error}"
+        trace = "" if for_user else traceback.format_exc()
+        self._control.send("failed", text=text, trace=trace, for_user=for_user)
+
+    def _close(self, how: str) -> None:
+        for member in self._members:
+            try:
+                member.node.close()
+            except Exception as error:
+                self._fail(error)
+        for outlet in self._hub.outlets:
+            outlet.abandon()
+        self._refresh_status()
+        self._send_report()
+        self._control.send("bye", how=how)
+        self._hub.close()
+
+
+def _die_with_parent() -> None:
+    """End this process when the supervisor's end of standard input closes, however it ended."""
+    while os.read(0, 4096):
+        continue
+    os._exit(3)
+
+
+def main() -> int:
+    """Run one child; return its exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    plan = read_plan()
+    Thread(target=_die_with_parent, name="orphan watch", daemon=True).start()
+    sys.setswitchinterval(0.001)  # the sockets' thread must not wait 5 ms for a busy node
+    append_paths([Path(folder) for folder in plan.folders])
+    return Child(plan).run()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

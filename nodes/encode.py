@@ -1,0 +1,118 @@
+"""`encode`: spikes into the maps that the consumers ask for."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta
+
+from engine import Live, Stage
+from nodes.fixed_point import to_fixed_point
+from nodes.messages import Spikes, Windows
+from nodes.overload import HopRegulator
+from nodes.wishes import wished_number
+from spikemm.exceptions import SpikeMMError
+
+if TYPE_CHECKING:
+    from spikemm import encoding
+
+__all__ = ["Encode"]
+
+_MAPS = ("interval", "rate", "isi")
+_UNASKED = "interval:32"
+
+
+class EncodeOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Options of `encode`."""
+
+    hop: Annotated[int, Meta(ge=1, le=100_000, description="Steps from frame to frame."), Live] = 20
+    max_hop: Annotated[int, Meta(ge=1, le=100_000, description="Largest hop that overload may lead to.")] = 160
+
+
+class Encode(Stage):
+    """Encode windows at every `hop`-th step; consumers name the maps, ``interval:32`` where they name none.
+
+    On a live stream whose consumers fall behind, the hop doubles evenly up to `max_hop` (counter `hop_raised`) and
+    comes back when they keep up. The hop of a message is the distance between its frames, and from the one before.
+    """
+
+    Options = EncodeOptions
+    accepts = Spikes
+    emits = Windows
+    user_errors = (SpikeMMError,)
+
+    @classmethod
+    def wants(cls, options: EncodeOptions, wanted: frozenset[str]) -> frozenset[str]:
+        """Tell a source how many steps a frame is, and how many one picture out of nothing takes."""
+        longest = max(wished_number(wanted, name, 1) for name in _MAPS)
+        return frozenset({f"hop:{options.hop}", f"span:{2 * longest + options.hop}"})
+
+    def setup(self) -> None:
+        """Make ready for the first message, which tells the size."""
+        # Here and not above: the encoder compiles kernels, which the parent and other nodes do without.
+        from spikemm import encoding
+
+        asked = sorted(wish for wish in self.context.wanted if wish.startswith(_MAPS)) or [_UNASKED]
+        self._encoding = encoding
+        self._maps = [encoding.MapSpec.parse(wish) for wish in asked]
+        self._encoder: encoding.Encoder | None = None
+        self._size = (0, 0)
+        self._epoch: int | None = None
+        self._last_step: int | None = None
+        self._regulator = HopRegulator(self.options.hop, self.options.max_hop)
+
+    def process(self, spikes: Spikes, port: str) -> Iterator[Windows]:
+        """Return the windows that these steps complete."""
+        encoder = self._encoder_for(spikes)
+        if self.context.live:
+            encoder.hop = self._regulator.update(self.context.output_pressure(), spikes.step / spikes.rate_hz)
+            self.context.counters["hop_raised"] = self._regulator.raised
+        return self._messages(encoder.push(spikes.packed, spikes.step))
+
+    def flush(self) -> Iterator[Windows]:
+        """Return the last windows, whose reach is cut short."""
+        return self._messages(self._encoder.flush() if self._encoder else [])
+
+    def _encoder_for(self, spikes: Spikes) -> "encoding.Encoder":
+        if self._encoder is None or self._size != (spikes.height, spikes.width):
+            self._size = spikes.height, spikes.width
+            self._encoder = self._encoding.Encoder(*self._size, self._maps, self._regulator.hop)
+        elif spikes.epoch != self._epoch:
+            self._encoder.reset()
+        if spikes.epoch != self._epoch:
+            self._epoch, self._last_step = spikes.epoch, None
+        return self._encoder
+
+    def _messages(self, windows: "list[encoding.Windows]") -> Iterator[Windows]:
+        """Group evenly spaced windows into messages."""
+        run: list[encoding.Windows] = []
+        run_hop = 0
+        for window in windows:
+            hop = self._distance(window)
+            if run and (window.gap or hop != run_hop):
+                yield self._message(run, run_hop)
+                run = []
+            run.append(window)
+            run_hop, self._last_step = hop, window.step
+        if run:
+            yield self._message(run, run_hop)
+
+    def _distance(self, window: "encoding.Windows") -> int:
+        if self._last_step is None or window.gap:
+            return self._regulator.hop
+        return window.step - self._last_step
+
+    @staticmethod
+    def _message(run: "list[encoding.Windows]", hop: int) -> Windows:
+        maps = {name: to_fixed_point(name, [window.maps[name] for window in run]) for name in run[0].maps}
+        return Windows(step=run[0].step, count=len(run), hop=hop, gap=run[0].gap, maps=maps)
+
+    def reconfigure(self, changed: frozenset[str]) -> None:
+        """Take over a new hop."""
+        self._regulator = HopRegulator(self.options.hop, self.options.max_hop)
+        if self._encoder is not None:
+            self._encoder.hop = self.options.hop
+
+    def status(self) -> dict[str, int]:
+        """Return the hop in use, which overload may have raised."""
+        return {"hop": self._regulator.hop}

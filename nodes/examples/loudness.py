@@ -1,0 +1,17 @@
+"""A sink of one's own, whole: print the mean level of every frame.
+
+In a pipeline file beside this one: ``loudness: {type: loudness:Loudness, inputs: magnify}``.
+"""
+
+from engine import Sink
+from nodes.messages import Frames
+
+
+class Loudness(Sink):
+    """Print the mean level of every frame."""
+
+    accepts = Frames
+
+    def process(self, frames: Frames, port: str) -> None:
+        """Print one line: the step, and the mean in spikes per step."""
+        print(frames.step, frames.pixels.mean())  # noqa: T201 - printing is what this sink is for

@@ -1,0 +1,109 @@
+"""The kinds of message that travel between SpikeMM's nodes."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.exceptions import EnvelopeError
+from engine.message import Array, Message, array, array_map
+
+__all__ = ["FIXED_POINT", "Event", "Frames", "Reading", "Spikes", "Windows"]
+
+FIXED_POINT = 65535
+"""Light of 1 spike per step in a `windows` message (uint16 fixed point)."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Spikes(Message, kind="spikes"):
+    """Raw steps of the sensor.
+
+    Attributes
+    ----------
+    packed : numpy.ndarray
+        (count, ⌈height·width/8⌉) uint8; pixel i of the upright picture in byte i//8, bit i%8.
+    height, width : int
+        Size of the picture in pixels.
+    """
+
+    packed: Array = array()
+    height: int = 0
+    width: int = 0
+
+    def validate(self) -> None:
+        """Check that the bytes of a step fit the picture's size."""
+        expected = (self.count, (self.height * self.width + 7) // 8)
+        if tuple(self.packed.shape) != expected or self.packed.dtype.itemsize != 1:
+            raise EnvelopeError(f"spikes: packed is {tuple(self.packed.shape)}; {expected} of uint8 expected")
+
+
+@dataclass(kw_only=True, eq=False)
+class Windows(Message, kind="windows"):
+    """The maps that the consumers asked for, at each window's centre.
+
+    Attributes
+    ----------
+    maps : dict of str to numpy.ndarray
+        ``"interval:32"`` → (count, H, W) uint16: light in units of 1/`FIXED_POINT` spikes per step; for ``isi`` the
+        interval in steps, 0 where undefined.
+    """
+
+    maps: dict[str, Array] = array_map()
+
+    def validate(self) -> None:
+        """Check that the maps are alike and as many as announced."""
+        shapes = {tuple(part.shape) for part in self.maps.values()}
+        if len(shapes) != 1 or any(len(shape) != 3 or shape[0] != self.count for shape in shapes):
+            raise EnvelopeError(f"windows: maps of shapes {sorted(shapes)}; alike (count={self.count}, H, W) expected")
+
+
+@dataclass(kw_only=True, eq=False)
+class Frames(Message, kind="frames"):
+    """Pictures of light.
+
+    Attributes
+    ----------
+    pixels : numpy.ndarray or tensor
+        (count, H, W) float32, spikes per step.
+    raw : numpy.ndarray, tensor or None
+        The same instants before magnification, where a consumer asked for them.
+    front : str
+        The encoding that the pixels come from, such as ``"interval:32"``.
+    window_steps : float
+        Mean effective length of the window in steps: its response is a sinc of it.
+    scale : float
+        Pixels of the picture per pixel of the sensor.
+    time_scale : float
+        Seconds shown per second of the scene's vibration; 1 unless strobed.
+    notes : dict
+        What a stage wants to be shown, such as ``{"alpha": 10, "band_hz": [300, 320]}``.
+    """
+
+    pixels: Array = array()
+    raw: Array = array(optional=True)
+    front: str = ""
+    window_steps: float = 0.0
+    scale: float = 1.0
+    time_scale: float = 1.0
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def validate(self) -> None:
+        """Check that there are as many pictures as announced, and that raw ones are alike."""
+        shape = tuple(self.pixels.shape)
+        if len(shape) != 3 or shape[0] != self.count:
+            raise EnvelopeError(f"frames: pixels are {shape}; (count={self.count}, H, W) expected")
+        if self.raw is not None and tuple(self.raw.shape) != shape:
+            raise EnvelopeError(f"frames: raw is {tuple(self.raw.shape)}, pixels are {shape}; they must be alike")
+
+
+@dataclass(kw_only=True, eq=False)
+class Reading(Message, kind="reading"):
+    """Numbers measured on the stream, by name."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True, eq=False)
+class Event(Message, kind="event"):
+    """Something that happened at a step: an alarm, a mark set by hand."""
+
+    name: str = ""
+    details: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,228 @@
+"""Windows of a stream at even steps: which maps, how often, and when each is ready."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikemm.exceptions import OptionError
+from spikemm.packing import check_packed, packed_bytes
+from spikemm.ring import SpikeRing
+
+__all__ = ["Encoder", "MapSpec", "SpikeRing", "Windows", "warm_up"]
+
+_NAMES = ("rate", "isi", "interval")
+
+
+@dataclass(frozen=True, slots=True)
+class MapSpec:
+    """One map of a window, written ``name:window``, as in ``interval:32``.
+
+    Attributes
+    ----------
+    name : str
+        ``rate``, ``isi`` or ``interval``, the methods of ``SpikeRing``.
+    window : int
+        Steps w; ``interval`` reaches as many further on both sides.
+
+    Raises
+    ------
+    OptionError
+        Unknown name, or a window below 1.
+    """
+
+    name: str
+    window: int
+
+    def __post_init__(self) -> None:
+        if self.name not in _NAMES:
+            near = difflib.get_close_matches(self.name, _NAMES, 1)
+            advice = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(_NAMES)}"
+            raise OptionError(f"unknown map {self.name!r}: {advice}")
+        if self.window < 1:
+            raise OptionError(f"map {self.name!r} with a window of {self.window} steps: it must be at least 1")
+
+    @classmethod
+    def parse(cls, text: str) -> "MapSpec":
+        """Read ``name:window``.
+
+        Raises
+        ------
+        OptionError
+            Another form, an unknown name, or a window below 1.
+        """
+        name, _, window = text.partition(":")
+        if not window.isdecimal():
+            raise OptionError(f"map {text!r}: write it as name:window, for example interval:32")
+        return cls(name, int(window))
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.window}"
+
+    @property
+    def reach(self) -> int:
+        """Steps outside the window that the map looks at, on each side."""
+        return self.window if self.name == "interval" else 0
+
+    @property
+    def before(self) -> int:
+        """Steps before the centre t that the map needs."""
+        return self.window // 2 + self.reach
+
+    @property
+    def after(self) -> int:
+        """Steps from the centre t on, itself included, that the map needs."""
+        return self.window - self.window // 2 + self.reach
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The maps around one step.
+
+    Attributes
+    ----------
+    step : int
+        Centre t of the windows.
+    gap : int
+        Steps of the sensor that are missing between the last windows and these; 0 when none are.
+    maps : dict of str to numpy.ndarray
+        (H, W) float32 by ``str(MapSpec)``: light in spikes per step, for ``isi`` the interval in steps (0: undefined).
+    """
+
+    step: int
+    gap: int
+    maps: dict[str, NDArray[np.float32]]
+
+
+class Encoder:
+    """Turn a packed stream into maps at every `hop`-th step.
+
+    Centres are multiples of `hop`, so raising it while running keeps an even grid. A jump in the step numbers is a gap:
+    windows that it cuts are left out, and the first ones behind it carry its length. Memory is that of the ring.
+
+    Parameters
+    ----------
+    height, width : int
+        Pixels.
+    maps : sequence of MapSpec
+        At least one, all different.
+    hop : int
+        Steps between centres.
+    capacity : int, optional
+        Steps in the ring. Default: what `maps` need.
+
+    Raises
+    ------
+    OptionError
+        No maps, the same twice, a hop below 1, or too small a capacity.
+    """
+
+    def __init__(self, height: int, width: int, maps: Sequence[MapSpec], hop: int, capacity: int | None = None) -> None:
+        if not maps or len(set(maps)) < len(maps):
+            raise OptionError(f"maps are [{', '.join(map(str, maps))}]: give at least one, and none twice")
+        self.maps = tuple(maps)
+        self.hop = hop
+        self._before = max(spec.before for spec in maps)
+        self._after = max(spec.after for spec in maps)
+        needed = self._before + self._after
+        if capacity is not None and capacity < needed:
+            raise OptionError(f"a capacity of {capacity} steps is too small for these maps: give {needed} or more")
+        # Half a window more keeps the steps that a sliding count has to take off.
+        slack = max(spec.window for spec in maps) // 2
+        self._ring = SpikeRing(height, width, capacity or needed + slack)
+        self._none = np.empty((0, packed_bytes(height, width)), np.uint8)
+        self.reset()
+
+    @property
+    def hop(self) -> int:
+        """Steps between centres; may be set while running."""
+        return self._hop
+
+    @hop.setter
+    def hop(self, hop: int) -> None:
+        if hop < 1:
+            raise OptionError(f"hop is {hop}: it must be at least 1")
+        self._hop = hop
+
+    @property
+    def lag_steps(self) -> int:
+        """Steps from the centre of windows that have just become ready to the newest step."""
+        return self._after - 1
+
+    def reset(self) -> None:
+        """Forget the stream; the next step may have any number."""
+        self._ring.reset()
+        self._started = False
+        self._missing = 0
+
+    def push(self, packed: NDArray[np.uint8], step: int) -> list[Windows]:
+        """Take the next steps and return the windows that they complete, oldest first.
+
+        Parameters
+        ----------
+        packed : numpy.ndarray
+            (n, ⌈H·W/8⌉) uint8.
+        step : int
+            Number of the first of them.
+
+        Raises
+        ------
+        ShapeError
+            `packed` has another shape or type.
+        OptionError
+            `step` lies before the next expected one.
+        """
+        check_packed(packed, self._ring.height, self._ring.width)
+        self._follow(step)
+        ready = []
+        while len(packed):
+            wanted = max(0, self._next_centre() + self._after - self._ring.next_step)
+            self._ring.push(packed[:wanted])
+            packed = packed[wanted:]
+            if self._next_centre() + self._after <= self._ring.next_step:
+                ready.append(self._encode())
+        return ready
+
+    def flush(self) -> list[Windows]:
+        """Return the windows whose own steps are all there, though not all that they reach for."""
+        own = max(spec.after - spec.reach for spec in self.maps)
+        ready = []
+        while self._started and self._next_centre() + own <= self._ring.next_step:
+            ready.append(self._encode())
+        return ready
+
+    def _follow(self, step: int) -> None:
+        """Start the windows anew where the stream starts or jumps."""
+        missing = step - self._ring.next_step if self._started else 0
+        if self._started and not missing:
+            return
+        self._ring.push(self._none, step)
+        self._missing += missing
+        self._started = True
+        self._earliest = step + max(spec.window // 2 for spec in self.maps)
+
+    def _next_centre(self) -> int:
+        """Return the next multiple of the hop whose steps are not before the start, nor overwritten."""
+        earliest = self._earliest
+        if self._ring.overwritten:
+            earliest = max(earliest, self._ring.first_step + self._before)
+        return -(-earliest // self._hop) * self._hop
+
+    def _encode(self) -> Windows:
+        t = self._next_centre()
+        maps = {str(spec): getattr(self._ring, spec.name)(t, spec.window) for spec in self.maps}
+        windows = Windows(t, self._missing, maps)
+        self._earliest, self._missing = t + 1, 0
+        return windows
+
+
+def warm_up() -> None:
+    """Compile every kernel, or load it from the cache on disk, so that the first window does not wait for it.
+
+    Call it once before starting processes that encode: they then find the compiled kernels.
+    """
+    maps = [MapSpec(name, window) for name in _NAMES for window in (4, 300)]
+    encoder = Encoder(8, 8, maps, hop=1)
+    encoder.push(np.zeros((1000, 8), np.uint8), step=0)

@@ -1,0 +1,175 @@
+"""Vectors for Numba kernels: 512 pixels as bits, or 64 as bytes.
+
+Numba vectorises a loop only where it can prove that no two arrays overlap, which it cannot do for the rows of a ring.
+Here the vector is explicit: an operator on it becomes one instruction or a few, whichever the processor has. Word i of
+a ``Lanes`` holds pixels 64·i … 64·i + 63, pixel j of a word in bit j, little-endian throughout.
+
+The functions at the end can be called from kernels alone.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar, cast
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+from numpy.typing import NDArray
+
+__all__ = ["LANES", "PIXELS", "Bytes", "Lanes", "Octets", "Words", "all_set", "kernel", "load", "no_bytes", "no_lanes"]
+__all__ += ["prefetch", "spread", "store"]
+
+LANES = 8
+"""64-bit words in a ``Lanes``."""
+
+PIXELS = 64 * LANES
+"""Pixels in a ``Lanes``."""
+
+Words = NDArray[np.uint64]
+Octets = NDArray[np.uint8]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_Emit = Callable[[Any, ir.IRBuilder, Any, Any], Any]
+
+
+class Lanes(Protocol):
+    """One bit for each of 512 pixels, inside a kernel."""
+
+    def __and__(self, other: "Lanes") -> "Lanes": ...
+    def __or__(self, other: "Lanes") -> "Lanes": ...
+    def __xor__(self, other: "Lanes") -> "Lanes": ...
+    def __invert__(self) -> "Lanes": ...
+
+
+class Bytes(Protocol):
+    """A number from 0 to 255 for each of 64 pixels, inside a kernel."""
+
+    def __add__(self, other: "Bytes") -> "Bytes": ...
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile `function` with Numba: without the GIL, kept on disk, inlined, division as in numpy."""
+    return cast(_Function, numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=True)(function))
+
+
+class _LanesType(types.Type):
+    layout = ir.VectorType(ir.IntType(64), LANES)
+
+
+class _BytesType(types.Type):
+    layout = ir.VectorType(ir.IntType(8), 64)
+
+
+_lanes: Any = cast(Any, _LanesType)("Lanes")
+_bytes: Any = cast(Any, _BytesType)("Bytes")
+
+
+@register_model(_LanesType)
+@register_model(_BytesType)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        cast(Any, super()).__init__(manager, kind, kind.layout)
+
+
+def _operator(operation: Callable[..., Any], kind: Any, method: str, operands: int = 2) -> None:
+    """Let `operation` on vectors of `kind` mean the builder's `method`."""
+
+    def typer(context: Any) -> Callable[..., Any]:
+        return lambda *given: kind if all(one is kind for one in given) else None
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        return getattr(builder, method)(*arguments)
+
+    cast(Any, type_callable)(operation)(typer)
+    cast(Any, lower_builtin)(operation, *[type(kind)] * operands)(emit)
+
+
+_operator(operator.and_, _lanes, "and_")
+_operator(operator.or_, _lanes, "or_")
+_operator(operator.xor, _lanes, "xor")
+_operator(operator.invert, _lanes, "not_", operands=1)
+_operator(operator.add, _bytes, "add")
+
+
+def _pointer(context: Any, builder: ir.IRBuilder, array_type: Any, array: Any, index: Any, to: ir.Type) -> Any:
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [index]), to.as_pointer())
+
+
+def _no_lanes(typing_context: Any) -> tuple[Any, _Emit]:
+    return _lanes(), lambda context, builder, signature, arguments: ir.Constant(_lanes.layout, None)
+
+
+def _no_bytes(typing_context: Any) -> tuple[Any, _Emit]:
+    return _bytes(), lambda context, builder, signature, arguments: ir.Constant(_bytes.layout, None)
+
+
+def _all_set(typing_context: Any, pixels: Any) -> tuple[Any, _Emit]:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        whole = ir.IntType(PIXELS)
+        return builder.icmp_unsigned("==", builder.bitcast(arguments[0], whole), ir.Constant(whole, -1))
+
+    return types.boolean(_lanes), emit
+
+
+def _load(typing_context: Any, words: Any, index: Any) -> tuple[Any, _Emit]:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        return builder.load(_pointer(context, builder, words, arguments[0], arguments[1], _lanes.layout), align=8)
+
+    return _lanes(words, types.intp), emit
+
+
+def _prefetch(typing_context: Any, words: Any, index: Any) -> tuple[Any, _Emit]:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        pointer = _pointer(context, builder, words, arguments[0], arguments[1], ir.IntType(8))
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
+        function = cast(Any, cgutils).get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [pointer, number(0), number(3), number(1)])  # to read, keep, data
+        return context.get_dummy_value()
+
+    return types.none(words, types.intp), emit
+
+
+def _store(typing_context: Any, array: Any, index: Any, value: Any) -> tuple[Any, _Emit]:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        pointer = _pointer(context, builder, array, arguments[0], arguments[1], value.layout)
+        builder.store(arguments[2], pointer, align=1)
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, value), emit
+
+
+def _spread(typing_context: Any, word: Any, weight: Any) -> tuple[Any, _Emit]:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        empty = ir.Constant(_bytes.layout, ir.Undefined)
+        first = builder.insert_element(empty, arguments[1], ir.Constant(ir.IntType(32), 0))
+        weights = builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(ir.IntType(32), 64), None))
+        chosen = builder.bitcast(arguments[0], ir.VectorType(ir.IntType(1), 64))
+        return builder.select(chosen, weights, ir.Constant(_bytes.layout, None))
+
+    return _bytes(types.uint64, types.uint8), emit
+
+
+no_lanes: Callable[[], Lanes] = cast(Any, intrinsic(_no_lanes))
+"""No pixel set."""
+
+no_bytes: Callable[[], Bytes] = cast(Any, intrinsic(_no_bytes))
+"""Sixty-four zeros."""
+
+all_set: Callable[[Lanes], bool] = cast(Any, intrinsic(_all_set))
+"""Whether every pixel is set."""
+
+load: Callable[[Words, int], Lanes] = cast(Any, intrinsic(_load))
+"""Vector at an item of a flat array."""
+
+prefetch: Callable[[Words, int], None] = cast(Any, intrinsic(_prefetch))
+"""Ask for the cache line at an item of a flat array, which may lie outside it."""
+
+store: Callable[[Words | Octets, int, Lanes | Bytes], None] = cast(Any, intrinsic(_store))
+"""Write a vector at an item of a flat array: ``Lanes`` into words, ``Bytes`` into octets."""
+
+spread: Callable[[np.uint64, np.uint8], Bytes] = cast(Any, intrinsic(_spread))
+"""Give each pixel of a word the second number where its bit is set, else 0."""

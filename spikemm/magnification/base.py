@@ -1,0 +1,241 @@
+"""What every magnifier is, and the part that all of them share: options, restarts, the batch loop."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+
+from spikemm.batch import FrameBatch
+from spikemm.encoding import MapSpec
+from spikemm.exceptions import OptionError, ShapeError
+from spikemm.magnification.temporal import BandPass, Difference, SlowMeanRemoved, TemporalFilter, check_band
+from spikemm.response import require_response
+
+__all__ = ["FrameMagnifier", "Magnifier", "MagnifierOptions", "Mode", "PhaseDelay"]
+
+Mode = Literal["static", "dynamic", "band"]
+
+SLOW_SECONDS = 1.0
+"""Time constant of the reference in static mode, in seconds of sensor time."""
+
+MINIMUM_SIZE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseDelay:
+    """How late the magnified motion is against the motion in the unmagnified frames.
+
+    Attributes
+    ----------
+    centre_hz : float
+        Frequency at which the other figures hold; 0 outside band mode.
+    degrees : float
+        Phase at the centre.
+    steps : float
+        The same in sensor steps.
+    envelope_steps : float
+        Delay of a motion's onset (group delay at the centre) in sensor steps.
+    """
+
+    centre_hz: float
+    degrees: float
+    steps: float
+    envelope_steps: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MagnifierOptions:
+    """Everything that a magnifier is built from.
+
+    Attributes
+    ----------
+    alpha : float
+        Total factor: displacement in the output over true displacement of the scene. 0 freezes, below 1 attenuates.
+    mode : {'static', 'dynamic', 'band'}
+        Which motion is magnified, see `spikemm.magnification`.
+    band_hz : tuple of float or None
+        Limits in Hz of sensor time; needed in band mode, and only there.
+    rate_hz : float
+        Steps per second of the sensor.
+    hop : int
+        Steps from frame to frame; a stream whose hop is raised keeps its band.
+    front : MapSpec
+        The front end that made the frames; its response at the band's centre is divided out.
+    height, width : int
+        Size of the frames, at least 16×16.
+    device : str
+        Torch device of the frames.
+    """
+
+    alpha: float
+    mode: Mode
+    band_hz: tuple[float, float] | None
+    rate_hz: float
+    hop: int
+    front: MapSpec
+    height: int
+    width: int
+    device: str
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("static", "dynamic", "band"):
+            raise OptionError(f"magnification mode {self.mode!r} is unknown; take static, dynamic or band")
+        if (self.mode == "band") != (self.band_hz is not None):
+            raise OptionError(f"mode {self.mode} with band {self.band_hz}: band mode needs a band, the others take none")
+        if min(self.height, self.width) < MINIMUM_SIZE:
+            raise OptionError(f"frames of {self.height}×{self.width} are too small: {MINIMUM_SIZE}×{MINIMUM_SIZE} at least")
+
+
+class Magnifier(Protocol):
+    """A causal stage that magnifies small motions, one frame out for one in, with O(1) memory."""
+
+    alpha: float
+    """Total factor; may be set while running."""
+
+    band_hz: tuple[float, float] | None
+    """Limits in Hz of sensor time; may be set while running in band mode, which restarts the filter."""
+
+    @property
+    def phase_delay(self) -> PhaseDelay:
+        """The filter's known delay."""
+
+    def push(self, batch: FrameBatch) -> FrameBatch:
+        """Magnify the frames; `raw` of the result are the frames that went in. A gap restarts filters and reference."""
+
+    def reset(self) -> None:
+        """Forget everything before."""
+
+
+class FrameMagnifier(ABC):
+    """A magnifier that works frame by frame; a method adds `_magnify` and `_restart`.
+
+    Parameters
+    ----------
+    options : MagnifierOptions
+        What it is built from.
+
+    Raises
+    ------
+    OptionError
+        If `alpha` is negative or not finite; if the band is not 0 < low < high < half the frame rate; if the front end keeps
+        less than 0.3 of the band's centre even in full light.
+    """
+
+    def __init__(self, options: MagnifierOptions) -> None:
+        self._options = options
+        self._last_step: int | None = None
+        self.alpha = options.alpha
+        self._set_band(options.band_hz)
+
+    @property
+    def alpha(self) -> float:
+        """Total factor: displacement in the output over true displacement of the scene."""
+        return self._alpha
+
+    @alpha.setter
+    def alpha(self, value: float) -> None:
+        if not (isfinite(value) and value >= 0.0):
+            raise OptionError(f"alpha {value:g} is not a magnification: take 0 (freeze) or more")
+        self._alpha = float(value)
+
+    @property
+    def band_hz(self) -> tuple[float, float] | None:
+        """Limits of the band in Hz of sensor time, None outside band mode."""
+        return self._band_hz
+
+    @band_hz.setter
+    def band_hz(self, value: tuple[float, float] | None) -> None:
+        if (value is None) != (self._band_hz is None):
+            raise OptionError(f"band {value} in mode {self._options.mode}: the mode stays as it was built")
+        self._set_band(value)
+        self.reset()
+
+    def _set_band(self, value: tuple[float, float] | None) -> None:
+        o = self._options
+        if value is not None:
+            value = check_band(value, o.rate_hz / o.hop)
+            require_response(o.front, 1.0, (value[0] * value[1]) ** 0.5, o.rate_hz)
+        self._band_hz = value
+
+    def _make_filter(self) -> TemporalFilter:
+        if self._band_hz is not None:
+            return BandPass(*self._band_hz)
+        return Difference() if self._options.mode == "dynamic" else SlowMeanRemoved(SLOW_SECONDS)
+
+    @property
+    def response_hz(self) -> float:
+        """The band's geometric centre, where the front end's response is divided out; 0 outside band mode, where nothing is."""
+        return 0.0 if self._band_hz is None else (self._band_hz[0] * self._band_hz[1]) ** 0.5
+
+    @property
+    def phase_delay(self) -> PhaseDelay:
+        """The filter's known delay at the band's centre; none outside band mode."""
+        if self._band_hz is None:
+            return PhaseDelay(0.0, 0.0, 0.0, 0.0)
+        o, band = self._options, BandPass(*self._band_hz)
+        centre = band.centre_hz(o.hop / o.rate_hz)
+        width = 1e-3 * (band.high_hz - band.low_hz)
+        at, below, above = (band.response(f, o.hop / o.rate_hz) for f in (centre, centre - width, centre + width))
+        degrees = float(-np.angle(at, deg=True))
+        envelope = float(np.angle(below / above)) / (4.0 * np.pi * width) * o.rate_hz
+        return PhaseDelay(centre, degrees, degrees / 360.0 / centre * o.rate_hz, envelope)
+
+    def push(self, batch: FrameBatch) -> FrameBatch:
+        """Magnify the frames of a batch, the result being the same however the stream is cut into batches.
+
+        Raises
+        ------
+        ShapeError
+            If the frames are not of the size stated at the start.
+        OptionError
+            If the light is so low that the front end keeps less than 0.3 of the band's centre.
+        """
+        o = self._options
+        if batch.pixels.shape[1:] != (o.height, o.width):
+            raise ShapeError(f"frames are {tuple(batch.pixels.shape[1:])}, expected {(o.height, o.width)}")
+        if batch.gap:
+            self.reset()
+        frames = torch.nan_to_num(batch.pixels, nan=0.0, posinf=0.0, neginf=0.0)
+        out = [self._next(frame, int(step)) for frame, step in zip(frames, batch.steps, strict=True)]
+        return FrameBatch(torch.stack(out) if out else frames, batch.steps, batch.gap, batch.pixels)
+
+    def _next(self, frame: torch.Tensor, step: int) -> torch.Tensor:
+        if self._last_step is not None and step <= self._last_step:
+            self.reset()
+        if self._last_step is None:
+            self._require_light(frame)
+            self._filter, self._seconds = self._make_filter(), 0.0
+            self._restart(frame)
+            seconds = 0.0
+        else:
+            seconds = (step - self._last_step) / self._options.rate_hz
+        self._last_step = step
+        self._seconds += seconds
+        return self._magnify(frame, seconds)
+
+    def _require_light(self, frame: torch.Tensor) -> None:
+        """Refuse a scene whose light, weighted by itself since dark parts show little, is too low for the band."""
+        o = self._options
+        light = float((frame * frame).mean() / frame.mean().clamp(min=1e-6))
+        if self._band_hz is not None and light > 1.0 / (2 * o.front.window):
+            require_response(o.front, min(light, 1.0), self.response_hz, o.rate_hz)
+
+    def _fade(self) -> float:
+        """Rise from 0 to 1 over the filter's settling time: what it gives before is its own onset."""
+        settling = self._filter.settling_seconds
+        return 1.0 if settling == 0.0 else min(1.0, self._seconds / settling) ** 2
+
+    def reset(self) -> None:
+        """Forget everything before: the next frame is a first one."""
+        self._last_step = None
+
+    @abstractmethod
+    def _restart(self, frame: torch.Tensor) -> None:
+        """Begin anew with `frame` as the first one."""
+
+    @abstractmethod
+    def _magnify(self, frame: torch.Tensor, seconds: float) -> torch.Tensor:
+        """Return the (H, W) frame magnified; `seconds` of sensor time since the last one, 0 for the first."""

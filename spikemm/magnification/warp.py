@@ -1,0 +1,144 @@
+"""Lagrangian magnification: measure where things moved, filter that in time, and warp the frame by the difference."""
+
+import torch
+from torch.nn.functional import interpolate
+
+from spikemm.magnification.base import FrameMagnifier, MagnifierOptions
+from spikemm.magnification.dominant import DominantFrequency
+from spikemm.magnification.motion import CELL, NOISE_AVERAGED, Measurement, MotionEstimator, smooth_cells, spread_cells
+from spikemm.magnification.sampling import SplineSampler, sample_field
+from spikemm.magnification.temporal import BandPass
+from spikemm.response import KEPT, response_map
+
+__all__ = ["WarpMagnifier"]
+
+MEMORY_FRAMES = 32
+"""Frames over which noise and significance are averaged."""
+
+FAINT, CLEAR = 1.5, 2.5
+"""A motion's power in units of what noise alone gives: nothing is moved below the first, everything above the second."""
+
+FAR_PX = 0.5
+"""Mean displacement beyond which a nearer reference is taken."""
+
+INVERSIONS = 6
+
+
+class WarpMagnifier(FrameMagnifier):
+    """Measure displacement by gradients, filter it in time, warp the current frame.
+
+    Parameters
+    ----------
+    options : MagnifierOptions
+        What it is built from.
+
+    Notes
+    -----
+    Right for motions of 0.02 to 1 px going in and up to 10 px coming out: gain within 5 %. Cost: 4–5 ms a 250×400 frame on one core.
+
+    With δ the filtered displacement of the scene and H what the front end shows of it, the frame shows content at H·δ and it belongs at
+    α·δ, so it is moved by (α − H)·δ. Motion is significant where its power, averaged over `MEMORY_FRAMES` frames, stands out from what the
+    residual's noise would give; elsewhere nothing is moved, so that still parts do not shiver. That is a matter of averaging and not of
+    size: a small motion that lasts is found. The field is smooth over about 3 px, so the background within about 10 px of a moving thing is stretched along.
+
+    In band mode the warp fades in over one settling time of the filter, the inverse of the band's width. The front end's response and
+    the filter's own gain and phase are then divided out at the frequency that dominates the significant motion, found while running;
+    until there is such a motion, at the band's centre. Several frequencies at once are magnified by the factor right for their mean.
+    """
+
+    def __init__(self, options: MagnifierOptions) -> None:
+        super().__init__(options)
+        o = options
+        self._sampler = SplineSampler(o.height, o.width, o.device)
+        self._estimator = MotionEstimator(o.height, o.width)
+        rows, columns = -(-o.height // CELL), -(-o.width // CELL)
+        self._padded = rows * CELL, columns * CELL
+        self._y = torch.arange(rows, device=o.device, dtype=torch.float32)[:, None]
+        self._x = torch.arange(columns, device=o.device, dtype=torch.float32)
+        self._zero = torch.zeros((2, rows, columns), device=o.device)
+
+    def _restart(self, frame: torch.Tensor) -> None:
+        self._carried = self._mean = self._zero
+        self._noise = self._zero[0]
+        self._power = self._zero
+        self._frames = self._since = 0
+        self._dominant = None if self._band_hz is None else DominantFrequency(self._band_hz, self.response_hz)
+        self._retake(frame)
+
+    def _retake(self, frame: torch.Tensor) -> None:
+        self._estimator.retake(frame)
+        self._light = frame
+        self._respond()
+
+    def _respond(self) -> None:
+        """Have displacements measured as those of the scene, at the frequency that dominates."""
+        o, kept = self._options, torch.ones_like(self._light)
+        if self._dominant is not None:
+            kept = response_map(o.front, self._light, self._dominant.hz, o.rate_hz).clamp(min=0.0)
+        self._estimator.respond(kept)
+        self._kept = smooth_cells(self._cells(kept)[None])[0]
+
+    def _cells(self, plane: torch.Tensor) -> torch.Tensor:
+        return interpolate(plane[None, None], size=tuple(self._zero.shape[1:]), mode="area")[0, 0]
+
+    def _magnify(self, frame: torch.Tensor, seconds: float) -> torch.Tensor:
+        measured = self._estimator.measure(frame, self._noise)
+        displacement = measured.displacement + self._carried
+        moved = self._filter.step(displacement, seconds)
+        self._learn(measured, moved, seconds)
+        self._approach(frame, measured, displacement)
+        certain = self._significance()
+        shift = (self.alpha - self._kept) * certain * self._fade() * self._tuned(measured, moved, certain, seconds)
+        return self._sampler.warp(frame, self._spread(shift))
+
+    def _tuned(
+        self, measured: Measurement, moved: torch.Tensor, certain: torch.Tensor, seconds: float
+    ) -> torch.Tensor:
+        """Follow the frequency that dominates, and undo there what the filter does to amplitude and phase."""
+        if self._dominant is None or not isinstance(self._filter, BandPass) or not self._filter.passes(seconds):
+            return moved
+        undone = self._dominant.undo(moved, self._filter.response(self._dominant.hz, seconds), seconds)
+        weight = (measured.structure[0] + measured.structure[2]) * certain * (self._power[0] / self._power[0].max().clamp(min=1e-12))
+        settled = self._fade() == 1.0
+        if self._dominant.step(moved, weight if settled else 0.0 * weight, seconds):
+            self._respond()
+        return undone
+
+    def _learn(self, measured: Measurement, moved: torch.Tensor, seconds: float) -> None:
+        """Average the noise, and the motion's power in units of it."""
+        if seconds == 0.0:
+            return
+        self._frames += 1
+        share = 1.0 / min(self._frames, MEMORY_FRAMES)
+        self._noise = torch.lerp(self._noise, measured.residual, share)
+        xx, xy, yy = measured.structure
+        energy = xx * moved[0] ** 2 + 2.0 * xy * moved[0] * moved[1] + yy * moved[1] ** 2
+        chance = NOISE_AVERAGED * self._filter.noise_gain(seconds) * self._noise + 1e-14
+        self._power = torch.lerp(self._power, torch.stack((energy / chance, measured.decided)), share)
+
+    def _significance(self) -> torch.Tensor:
+        power, components = spread_cells(self._power)
+        x = ((power / (components + 1e-12) - FAINT) / (CLEAR - FAINT)).clamp(0.0, 1.0)
+        return x * x * (3.0 - 2.0 * x) * ((self._kept - 0.8 * KEPT) / (0.2 * KEPT)).clamp(0.0, 1.0)
+
+    def _approach(self, frame: torch.Tensor, measured: Measurement, displacement: torch.Tensor) -> None:
+        """Take a nearer reference where the scene has left the last one, and carry the way so far along."""
+        self._since += 1
+        self._mean = torch.lerp(self._mean, measured.displacement, 1.0 / min(self._since, MEMORY_FRAMES // 2))
+        weight = (measured.structure[0] + measured.structure[2]) * (self._mean**2).sum(0)
+        weight = weight / weight.sum().clamp(min=1e-20)
+        far, off = (
+            float((weight * (x * x).sum(0)).sum()) ** 0.5 for x in (self._mean, measured.displacement - self._mean)
+        )
+        if far > FAR_PX and self._since > MEMORY_FRAMES // 4 and off < 0.5 * far:
+            self._retake(frame)
+            self._carried, self._mean, self._since = displacement, self._zero, 0
+
+    def _spread(self, shift: torch.Tensor) -> torch.Tensor:
+        """Turn shifts given where content is into shifts given where it arrives, and the grid into pixels."""
+        arriving = shift
+        for _ in range(INVERSIONS):
+            x, y = (self._x - arriving[0] / CELL).expand(shift.shape[1:]), self._y - arriving[1] / CELL
+            arriving = 0.5 * (arriving + sample_field(shift, x, y))
+        fine = interpolate(arriving[None], size=self._padded, mode="bilinear", align_corners=False)[0]
+        return fine[:, : self._options.height, : self._options.width]

@@ -1,0 +1,145 @@
+"""Recordings of spike cameras, read step by step."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikemm.exceptions import RecordingError
+from spikemm.layouts import ArraySteps, BitSteps, Steps
+from spikemm.packing import flip_rows, unpack
+from spikemm.sidecar import Facts, read_sidecar
+
+__all__ = ["Recording"]
+
+_ARRAYS = (".npy", ".npz")
+
+
+class Recording:
+    """A recording on disk, read when asked: memory does not grow with its length.
+
+    The layout of the bytes is not written in a camera's file and cannot be told from its size, so it is ``plain``
+    unless the sidecar or `layout` says otherwise:
+
+    - ``plain``: steps one after another, row by row, least significant bit first;
+    - ``head``: the same with 16 more bits at the end of every row (416 columns for 400);
+    - ``wide``: 1000×1000 pixels in rows of 1024, of which columns 500–511 and 1012–1023 are no pixels;
+    - ``array``: ``.npy``, or ``spk`` in an ``.npz``: (T, H, W), one number per pixel, 0 or 1. Known by the ending.
+
+    An ``.npz`` of ``numpy.savez`` is mapped in place. One of ``numpy.savez_compressed`` can only be read from its
+    beginning, so it is decompressed once into a temporary file of T·H·W bytes, which goes when this object goes.
+
+    A sidecar ``NAME.yaml`` beside ``NAME.dat`` may state ``spike_h``, ``spike_w``, ``rate_hz``, ``flip`` and
+    ``layout``; an argument beats it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    height, width : int, optional
+        Pixels. Default: 250 × 400; for ``wide`` 1000 × 1000; for ``array`` what the array has.
+    rate_hz : float, optional
+        Steps per second. Default: 20,000.
+    flip : bool, optional
+        Whether the file's rows run from the bottom up, as cameras store them. Default: true.
+    layout : {'auto', 'plain', 'head', 'wide', 'array'}
+        ``auto``: what the sidecar says, else ``array`` by the ending, else ``plain``.
+
+    Attributes
+    ----------
+    steps : int
+        Whole steps in the file.
+    seconds : float
+        Their duration.
+    trailing_bytes : int
+        Bytes after the last whole step; they are left out.
+    notes : tuple of str
+        What a user should know about this file, one line each; empty when all is as expected.
+
+    Raises
+    ------
+    RecordingError
+        The file or its sidecar is missing, damaged, or contradicts itself or an argument.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        height: int | None = None,
+        width: int | None = None,
+        rate_hz: float | None = None,
+        flip: bool | None = None,
+        *,
+        layout: str = "auto",
+    ) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise RecordingError(f"{self.path}: there is no such file: check the path")
+        given = Facts(height, width, rate_hz, flip, None if layout == "auto" else layout)
+        given.check("Recording")
+        facts = given.or_else(read_sidecar(self.path))
+        self.layout = facts.layout or ("array" if self.path.suffix.lower() in _ARRAYS else "plain")
+        self._steps = self._open(facts)
+        self.height, self.width, self.steps = self._steps.height, self._steps.width, self._steps.count
+        self.trailing_bytes = self._steps.trailing_bytes
+        self.rate_hz = 20_000 if facts.rate_hz is None else facts.rate_hz
+        self.flip = facts.flip is not False
+        self.seconds = self.steps / self.rate_hz
+        self.notes = self._notes()
+
+    def packed(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """Return steps [start, stop) as they are handed to the encoders.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, ⌈H·W/8⌉) uint8, upright, pixel i in byte i // 8, bit i % 8.
+
+        Raises
+        ------
+        RecordingError
+            Steps that the recording does not have.
+        """
+        if not 0 <= start <= stop <= self.steps:
+            raise RecordingError(
+                f"{self.path}: steps {start} to {stop} of {self.steps}: ask for 0 ≤ start ≤ stop ≤ {self.steps}"
+            )
+        packed = self._steps.packed(start, stop)
+        return flip_rows(packed, self.height, self.width) if self.flip else packed
+
+    def spikes(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """Return steps [start, stop) as (n, H, W) uint8, 0 or 1, upright.
+
+        Raises
+        ------
+        RecordingError
+            Steps that the recording does not have.
+        """
+        return unpack(self.packed(start, stop), self.height, self.width)
+
+    def _open(self, facts: Facts) -> Steps:
+        is_array = self.path.suffix.lower() in _ARRAYS
+        if is_array != (self.layout == "array"):
+            raise RecordingError(
+                f"{self.path}: layout {self.layout} does not go with the ending {self.path.suffix!r}: "
+                "layout array is for .npy and .npz, the others for packed files"
+            )
+        if not is_array:
+            side = (1000, 1000) if self.layout == "wide" else (250, 400)
+            return BitSteps(self.path, self.layout, facts.height or side[0], facts.width or side[1])
+        steps = ArraySteps(self.path)
+        wanted = facts.height or steps.height, facts.width or steps.width
+        if wanted != (steps.height, steps.width):
+            raise RecordingError(
+                f"{self.path}: the array has {steps.height}×{steps.width} pixels, {wanted[0]}×{wanted[1]} are stated: "
+                "leave height and width out, or correct the sidecar"
+            )
+        return steps
+
+    def _notes(self) -> tuple[str, ...]:
+        if not self.trailing_bytes:
+            return ()
+        return (
+            f"{self.path}: {self.trailing_bytes} bytes after step {self.steps - 1} are not a whole step, left out: "
+            f"the recording was cut off, or is not {self.height}×{self.width} pixels in layout {self.layout}",
+        )

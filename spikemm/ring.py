@@ -1,0 +1,250 @@
+"""The newest steps of a stream, packed, and the pictures of light that their windows give."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikemm import bitplanes
+from spikemm.exceptions import OptionError, WindowError
+from spikemm.lanes import LANES, PIXELS
+from spikemm.packing import check_packed, packed_bytes
+
+__all__ = ["SpikeRing"]
+
+_LONGEST = 32_767
+"""Steps of the longest window or reach: their sum fits into the 16 planes that the kernels can write."""
+
+
+class SpikeRing:
+    """Keep the last `capacity` steps and compute encodings of any window in them.
+
+    A window W(t, w) is the steps k with t − ⌊w/2⌋ ≤ k < t − ⌊w/2⌋ + w. All of them must be in the ring. The spikes stay
+    packed; counts and searches run on 512 pixels at a time. Methods give a new (H, W) float32 array, and a window that
+    overlaps most of the last one of the same length costs only the steps that came and went.
+
+    Parameters
+    ----------
+    height, width : int
+        Pixels.
+    capacity : int
+        Steps kept; memory is ⌈H·W/8⌉ bytes each.
+
+    Raises
+    ------
+    OptionError
+        A size is below 1.
+    """
+
+    def __init__(self, height: int, width: int, capacity: int) -> None:
+        for name, value in (("height", height), ("width", width), ("capacity", capacity)):
+            if value < 1:
+                raise OptionError(f"{name} is {value}: it must be at least 1")
+        self.height, self.width, self.capacity = height, width, capacity
+        self._bytes = packed_bytes(height, width)
+        # An odd number of cache lines in a row spreads a column of rows over all sets of the caches.
+        self._width = LANES * ((self._bytes // (8 * LANES) + 1) | 1)
+        self._ring = np.zeros((capacity + 1) * self._width, np.uint64)
+        self._gaps = np.empty(0, np.uint64)
+        self._counts: dict[int, _Counts] = {}
+        self._origin = self._next = 0
+
+    def reset(self) -> None:
+        """Forget all steps; the next one pushed without a number is step 0."""
+        self._restart(0)
+
+    @property
+    def first_step(self) -> int:
+        """Number of the oldest step in the ring."""
+        return max(self._origin, self._next - self.capacity)
+
+    @property
+    def next_step(self) -> int:
+        """Number of the step expected next."""
+        return self._next
+
+    @property
+    def overwritten(self) -> bool:
+        """Whether steps of the present stretch have already left the ring."""
+        return self.first_step > self._origin
+
+    def push(self, packed: NDArray[np.uint8], step: int | None = None) -> None:
+        """Append steps.
+
+        Parameters
+        ----------
+        packed : numpy.ndarray
+            (n, ⌈H·W/8⌉) uint8, as ``spikemm.pack`` makes it.
+        step : int, optional
+            Number of the first of them, default ``next_step``. Beyond that it is a gap: the ring restarts there.
+
+        Raises
+        ------
+        ShapeError
+            `packed` has another shape or type.
+        OptionError
+            `step` lies before ``next_step``.
+        """
+        check_packed(packed, self.height, self.width)
+        step = self._next if step is None else step
+        if step < self._next:
+            raise OptionError(f"step {step} comes after step {self._next - 1}: reset() before going back")
+        if step > self._next:
+            self._restart(step)
+        kept = packed[-self.capacity :]
+        row = (step + len(packed) - len(kept)) % self.capacity
+        rows = self._ring.view(np.uint8).reshape(-1, self._width * 8)[: self.capacity, : self._bytes]
+        before_end = min(len(kept), self.capacity - row)
+        rows[row : row + before_end] = kept[:before_end]
+        rows[: len(kept) - before_end] = kept[before_end:]
+        self._next = step + len(packed)
+
+    def rate(self, t: int, w: int) -> NDArray[np.float32]:
+        """Spikes per step in W(t, w), the paper's (2).
+
+        Raises
+        ------
+        WindowError
+            Steps of the window are not in the ring.
+        OptionError
+            `w` is below 1 or above 32,767.
+        """
+        counts = self._count(self._window(t, w), w)
+        picture = self._picture()
+        bitplanes.write_rate(counts.planes, counts.bits, w, picture)
+        return self._shaped(picture)
+
+    def segments(self, t: int, w: int, n: int) -> NDArray[np.float32]:
+        """Spikes per step in each of `n` equal parts of W(t, w), oldest first, the paper's (6).
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, H, W) float32.
+
+        Raises
+        ------
+        WindowError
+            Steps of the window are not in the ring.
+        OptionError
+            `n` does not divide `w`, or either is out of range.
+        """
+        start = self._window(t, w)
+        if n < 1 or w % n:
+            raise OptionError(f"{n} segments do not divide a window of {w} steps: choose a divisor of {w}")
+        short = w // n
+        return np.stack([self.rate(start + k * short + short // 2, short) for k in range(n)])
+
+    def isi(self, t: int, w: int) -> NDArray[np.float32]:
+        """Count the steps from the last spike ≤ t to the first spike > t, both inside W(t, w), else 0; the paper's (3).
+
+        Raises
+        ------
+        WindowError
+            Steps of the window are not in the ring.
+        OptionError
+            `w` is below 1 or above 32,767.
+        """
+        start = self._window(t, w)
+        gaps, bits = self._bridge(t, t - start + 1, t + 1, start + w - t - 1)
+        picture = self._picture()
+        bitplanes.write_numbers(gaps, bits, picture)
+        return self._shaped(picture)
+
+    def interval(self, t: int, w: int, reach: int | None = None) -> NDArray[np.float32]:
+        """Spikes per step between the last spike before and the first spike after W(t, w).
+
+        The light is n / (b − a), where a and b are those two spikes, each at most `reach` steps outside the window
+        (default: `w`), and n counts the spikes in (a, b]. Where a or b is missing it is ``rate``. Steps before the
+        first one pushed and steps that have not come yet count as without a spike.
+
+        Raises
+        ------
+        WindowError
+            Steps of the window are not in the ring, or steps that `reach` needs have left it.
+        OptionError
+            `w` or `reach` is out of range (1 or 0 to 32,767).
+        """
+        reach = w if reach is None else reach
+        start = self._window(t, w)
+        self._check_reach(start, reach)
+        counts = self._count(start, w)
+        gaps, bits = self._bridge(start - 1, reach, start + w, reach)
+        picture = self._picture()
+        bitplanes.write_interval(counts.planes, counts.bits, gaps, bits, w, picture)
+        return self._shaped(picture)
+
+    def _restart(self, step: int) -> None:
+        self._origin = self._next = step
+        self._counts.clear()
+
+    def _window(self, t: int, w: int) -> int:
+        """First step of W(t, w), or the error that says why it cannot be had."""
+        if not 1 <= w <= _LONGEST:
+            raise OptionError(f"a window of {w} steps: it must be 1 to {_LONGEST}")
+        start = t - w // 2
+        if start < self.first_step or start + w > self._next:
+            raise WindowError(
+                f"the window of {w} steps around step {t} needs steps {start} to {start + w - 1}, the ring holds "
+                f"{self.first_step} to {self._next - 1}: wait for later steps, or take a capacity above {self.capacity}"
+            )
+        return start
+
+    def _check_reach(self, start: int, reach: int) -> None:
+        if not 0 <= reach <= _LONGEST:
+            raise OptionError(f"a reach of {reach} steps: it must be 0 to {_LONGEST}")
+        if max(start - reach, self._origin) < self.first_step:
+            raise WindowError(
+                f"a reach of {reach} steps before step {start} needs step {max(start - reach, self._origin)}, the ring "
+                f"holds {self.first_step} to {self._next - 1}: take a capacity above {self.capacity} or a shorter reach"
+            )
+
+    def _rows(self, start: int, count: int, direction: int = 1) -> bitplanes.Rows:
+        held = self.first_step, self._next, self.capacity, self._width
+        return bitplanes.rows_of(start, count, direction, *held)
+
+    def _count(self, start: int, w: int) -> "_Counts":
+        """Spikes in the `w` steps from `start` on, from the last such count where the two overlap enough."""
+        counts = self._counts.get(w)
+        if counts is None:
+            counts = self._counts[w] = _Counts(w, self._width)
+        moved = start - counts.start
+        size = counts.planes, counts.bits
+        if 0 <= 2 * moved < w and counts.start >= self.first_step:
+            new, old = self._rows(counts.start + w, moved), self._rows(counts.start, moved)
+            bitplanes.slide_rows(self._ring, self._width, new, old, _planes(moved), *size)
+        else:
+            bitplanes.count_rows(self._ring, self._width, self._rows(start, w), *size)
+        counts.start = start
+        return counts
+
+    def _bridge(self, last: int, back: int, first: int, ahead: int) -> tuple[bitplanes.Words, int]:
+        """Planes of the steps between the spikes around (last, first), searched `back` and `ahead` steps far."""
+        bits = _planes(back + ahead)
+        if len(self._gaps) < bits * self._width:
+            self._gaps = np.empty(bits * self._width, np.uint64)
+        rows = self._rows(last, back, -1), self._rows(first, ahead)
+        bitplanes.bridge(self._ring, self._width, *rows, self._gaps, bits)
+        return self._gaps, bits
+
+    def _picture(self) -> bitplanes.Values:
+        """Whole vectors of pixels, as the kernels write them."""
+        size = -(-self.height * self.width // PIXELS) * PIXELS
+        whole = np.empty(size + 16, np.float32)
+        start = -whole.__array_interface__["data"][0] // 4 % 16  # at a cache line
+        return whole[start : start + size]
+
+    def _shaped(self, picture: bitplanes.Values) -> NDArray[np.float32]:
+        return picture[: self.height * self.width].reshape(self.height, self.width)
+
+
+def _planes(largest: int) -> int:
+    """Bit planes that hold numbers up to `largest`; the kernels work with three or more."""
+    return max(3, largest.bit_length())
+
+
+class _Counts:
+    """Spikes in a window, bit-sliced, and where the window starts."""
+
+    def __init__(self, window: int, width: int) -> None:
+        self.bits = _planes(window)
+        self.planes = np.empty(self.bits * width, np.uint64)
+        self.start = -window  # overlaps no window of the ring

@@ -1,0 +1,126 @@
+"""Nodes that behave, and nodes that do not, for tests of the runtime: a plug-in file like any user's."""
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+
+from engine import Live, Message, Policy, Sink, Source, Stage, Wait, array
+
+
+@dataclass(kw_only=True, eq=False)
+class Numbers(Message, kind="zoo.numbers"):
+    values: Any = array()
+
+
+class Counter(Source):
+    """Sends `count` messages of `size` values each, as fast as it can or `every_s` seconds."""
+
+    class Options(msgspec.Struct, forbid_unknown_fields=True):
+        count: int = 100
+        size: int = 10
+        every_s: float = 0.0
+
+    emits = Numbers
+
+    def setup(self) -> None:
+        self.number = (self.context.resume_step + 1) if self.context.resume_step is not None else 0
+        self.start = self.context.clock.now() - self.number * self.options.every_s
+        self.paused = False
+
+    def produce(self) -> Message | Wait | None:
+        if self.number >= self.options.count:
+            return None
+        due = self.start + self.number * self.options.every_s
+        if self.paused or self.context.clock.now() < due:
+            return Wait(self.context.clock.now() + 1.0 if self.paused else due)
+        self.number += 1
+        values = np.full(self.options.size, self.number - 1, np.int64)
+        return Numbers(step=self.number - 1, rate_hz=1000.0, values=values)
+
+    def command(self, name: str, arguments: dict[str, Any]) -> Any:
+        if name == "seek":
+            self.number = arguments["step"]
+            self.start = self.context.clock.now() - self.number * self.options.every_s
+            self.context.new_epoch(flush=True)
+            return self.number
+        self.paused = name == "pause"
+        return self.paused
+
+    def status(self) -> dict[str, Any]:
+        return {"number": self.number}
+
+
+class LiveCounter(Counter):
+    """The same, waiting for nobody."""
+
+    live = True
+
+
+class Gain(Stage):
+    """Multiplies."""
+
+    class Options(msgspec.Struct, forbid_unknown_fields=True):
+        factor: Annotated[int, msgspec.Meta(ge=0), Live] = 1
+        delay_s: float = 0.0
+
+    accepts = Numbers
+    emits = Numbers
+
+    def process(self, message: Numbers, port: str) -> Iterable[Message]:
+        time.sleep(self.options.delay_s)
+        values = np.asarray(message.values) * self.options.factor
+        yield Numbers(step=message.step, gap=message.gap, values=values)
+
+
+class Faulty(Gain):
+    """Fails in a chosen way at a chosen number, in its first life only unless `always`."""
+
+    class Options(Gain.Options):
+        at: int = 10
+        how: str = "exception"
+        always: bool = False
+
+    def process(self, message: Numbers, port: str) -> Iterable[Message]:
+        if int(message.values[0]) >= self.options.at and (self.options.always or self.context.incarnation == 0):
+            match self.options.how:
+                case "exception":
+                    raise ValueError("the zoo's own fault")
+                case "exit":
+                    os._exit(7)
+                case "hang":
+                    time.sleep(3600)
+        yield from super().process(message, port)
+
+
+class Writer(Sink):
+    """Appends the first value of every message, and its gap, to a text file."""
+
+    class Options(msgspec.Struct, forbid_unknown_fields=True):
+        path: str
+        delay_s: float = 0.0
+
+    accepts = Numbers
+    policy = None
+
+    def setup(self) -> None:
+        self.file = Path(self.options.path).open("a", encoding="utf-8")
+
+    def process(self, message: Numbers, port: str) -> None:
+        time.sleep(self.options.delay_s)
+        self.file.write(f"{message.values[0]} {message.gap} {message.epoch} {message.revision}\n")
+        self.file.flush()
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class Display(Writer):
+    """A sink that shows the newest only."""
+
+    policy = Policy("latest", depth=1)

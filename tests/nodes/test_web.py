@@ -1,0 +1,258 @@
+"""The live page's pictures, as browsers meet them: over a real socket."""
+
+import asyncio
+import time
+
+import aiohttp
+import cv2
+import numpy as np
+import pytest
+
+from nodes.messages import Frames
+from nodes.web import Web, WebOptions
+
+HEIGHT, WIDTH = 40, 64
+DEADLINE_S = 20.0
+
+
+def frames(level=0.5, *, number=0, raw_level=None, count=1):
+    """Evenly grey frames: light from 0 to 1, which `white=1` shows as 0 to 255."""
+    pixels = np.full((count, HEIGHT, WIDTH), level, np.float32)
+    raw = None if raw_level is None else np.full_like(pixels, raw_level)
+    return Frames(
+        step=20 * number, count=count, hop=20, rate_hz=20000.0, source_time=time.time(), pixels=pixels, raw=raw
+    )
+
+
+async def until(condition):
+    """Wait for a condition of the server's threads."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+def test_shows_both_pictures_of_one_instant_in_one_message_at_their_brightness(open_page, visit):
+    node = open_page(white=1.0)
+
+    async def look():
+        async with visit(node) as visitor:
+            node.process(frames(0.8, number=3, raw_level=0.2), "in")
+            return await visitor.picture()
+
+    header, pictures = asyncio.run(look())
+    assert (header["step"], header["seconds"]) == (60, 0.003)
+    assert pictures["pixels"].shape == pictures["raw"].shape == (HEIGHT, WIDTH)
+    assert np.abs(pictures["pixels"] - 0.8 * 255).max() <= 2
+    assert np.abs(pictures["raw"] - 0.2 * 255).max() <= 2
+
+
+def test_shows_one_picture_where_there_is_no_unmagnified_one(open_page, visit):
+    node = open_page(white=1.0)
+
+    async def look():
+        async with visit(node) as visitor:
+            node.process(frames(), "in")
+            return await visitor.picture()
+
+    assert list(asyncio.run(look())[1]) == ["pixels"]
+
+
+def test_shows_the_last_frame_of_a_message(open_page, visit):
+    node = open_page(white=1.0)
+    message = frames(0.1, count=3)
+    message.pixels[-1] = 0.9
+
+    async def look():
+        async with visit(node) as visitor:
+            node.process(message, "in")
+            return await visitor.picture()
+
+    header, pictures = asyncio.run(look())
+    assert header["step"] == 40
+    assert np.abs(pictures["pixels"] - 0.9 * 255).max() <= 2
+
+
+def test_brightness_is_held_from_the_first_picture_until_the_level_is_taken_anew(open_page, visit):
+    node = open_page()
+
+    async def look():
+        async with visit(node) as visitor:
+            means = []
+            for level in (0.4, 0.2):
+                node.process(frames(level), "in")
+                header, pictures = await visitor.picture()
+                means.append(pictures["pixels"].mean())
+                await visitor.drawn(header)
+            await visitor.say(type="level")  # the stream stands still: the same frame comes in a new light
+            means.append((await visitor.picture())[1]["pixels"].mean())
+            return means
+
+    bright, dim, anew = asyncio.run(look())
+    assert dim == pytest.approx(bright / 2, abs=2)
+    assert anew == pytest.approx(bright, abs=2)
+
+
+def test_sends_the_next_picture_only_when_the_last_is_drawn_and_then_the_newest(open_page, visit):
+    node = open_page()
+
+    async def look():
+        async with visit(node) as visitor:
+            node.process(frames(number=0), "in")
+            first, _ = await visitor.picture()
+            for number in range(1, 51):
+                node.process(frames(number=number), "in")
+                await visitor.say(type="ping", sent=1.0)
+                await visitor.text("pong", alone=True)
+            await visitor.drawn(first)
+            return (await visitor.picture())[0]
+
+    second = asyncio.run(look())
+    assert second["step"] == 50 * 20
+    assert second["skipped"] == 49
+    assert node.status()["pictures_encoded"] == 2
+
+
+def test_a_slow_viewer_gets_fewer_pictures_and_a_quick_one_all_of_them(open_page, visit):
+    node = open_page()
+    rounds = 30
+
+    async def look():
+        async with visit(node) as slow, visit(node) as quick:
+            for number in range(rounds):
+                node.process(frames(number=number), "in")
+                header, _ = await quick.picture()
+                assert header["step"] == 20 * number
+                await quick.drawn(header)
+            first, _ = await slow.picture()
+            await slow.drawn(first)
+            return first, (await slow.picture())[0]
+
+    first, second = asyncio.run(look())
+    assert first["step"] == 0
+    assert (second["step"], second["skipped"]) == (20 * (rounds - 1), rounds - 2)
+    assert node.status()["pictures_encoded"] == rounds  # once for both
+
+
+def test_without_viewers_nothing_is_encoded(open_page, visit, get, address):
+    node = open_page()
+
+    async def leave_alone():
+        for number in range(20):
+            node.process(frames(number=number), "in")
+            await get(address(node) + "status.json")  # the server has had a turn
+
+    async def look():
+        async with visit(node) as visitor:
+            return await visitor.picture()
+
+    asyncio.run(leave_alone())
+
+    assert node.status()["pictures_encoded"] == 0
+    assert asyncio.run(look())[0]["step"] == 19 * 20
+    assert node.status()["pictures_encoded"] == 1
+
+
+def test_reports_the_ages_that_browsers_saw(open_page, visit):
+    node = open_page()
+
+    async def look():
+        async with visit(node) as visitor:
+            for age in (10.0, 20.0, 30.0, None):
+                node.process(frames(), "in")
+                await visitor.drawn((await visitor.picture())[0], age)
+            await until(lambda: node.status()["viewers"][0]["pictures_drawn"] == 4)
+            return node.status()
+
+    status = asyncio.run(look())
+    assert status["age_ms"] == status["viewers"][0]["age_ms"] == {"p50": 20.0, "p99": pytest.approx(29.8), "max": 30.0}
+    assert status["viewers"][0]["pictures_sent"] == 4
+    asyncio.run(until(lambda: not node.status()["viewers"]))
+    assert node.status()["age_ms"]["max"] == 30.0  # still there when the viewer has left
+
+
+def test_garbage_from_a_viewer_is_counted_and_the_pictures_go_on(open_page, visit):
+    node = open_page()
+    garbage = ["", "{", "[" * 5000, '{"type":"drawn"}', '{"type":"format disk"}', '{"type":"drawn","picture":"x"}']
+
+    async def look():
+        async with visit(node) as visitor:
+            for text in garbage:
+                await visitor.connection.send_str(text)
+            await visitor.connection.send_bytes(b"\xff\x00")
+            await visitor.say(type="drawn", picture=99, age_ms=1)  # a picture that was never sent
+            node.process(frames(), "in")
+            await visitor.picture()
+            return node.status()["viewers"][0]
+
+    viewer = asyncio.run(look())
+    assert viewer["messages_unreadable"] == len(garbage) + 1
+    assert viewer["pictures_drawn"] == 0
+
+
+def test_a_viewer_that_sends_too_much_is_sent_away_alone(open_page, visit):
+    node = open_page()
+
+    async def look():
+        async with visit(node) as rude, visit(node) as other:
+            await rude.connection.send_str("x" * 100_000)
+            async for _ in rude.connection:
+                pass
+            node.process(frames(), "in")
+            await other.picture()
+            return rude.connection.close_code
+
+    assert asyncio.run(look()) == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+
+
+def test_snapshot_is_the_newest_pair_side_by_side(open_page, get, address):
+    node = open_page(white=1.0)
+    assert asyncio.run(get(address(node) + "snapshot.jpg"))[0] == 503
+    node.process(frames(0.8, raw_level=0.2), "in")
+    status, headers, body = asyncio.run(get(address(node) + "snapshot.jpg"))
+    picture = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert (status, headers["Content-Type"]) == (200, "image/jpeg")
+    assert picture.shape == (HEIGHT, 2 * WIDTH)
+    assert picture[:, : WIDTH - 8].mean() == pytest.approx(0.2 * 255, abs=2)
+    assert picture[:, WIDTH + 8 :].mean() == pytest.approx(0.8 * 255, abs=2)
+
+
+def test_tells_how_long_the_stream_has_been_silent_and_that_it_has_ended(open_page, visit):
+    node = open_page()
+
+    async def look():
+        async with visit(node) as visitor:
+            node.process(frames(), "in")
+            before = (await visitor.picture())[0]["silent_s"]
+            silent = (await visitor.text("status"))["stream"]["silent_s"]
+            node.flush()
+            while not (await visitor.text("status"))["stream"]["ended"]:
+                pass
+            return before, silent
+
+    before, silent = asyncio.run(look())
+    assert 0 <= before <= silent
+
+
+def test_live_options_change_the_pictures_that_follow(open_page, visit):
+    node = open_page(white=1.0)
+    noise = frames()
+    noise.pixels[:] = np.random.default_rng(1).random(noise.pixels.shape, np.float32)
+
+    async def look():
+        async with visit(node) as visitor:
+            sizes = []
+            for quality in (95, 5):
+                node.options.quality = quality
+                node.reconfigure(frozenset({"quality"}))
+                node.process(noise, "in")
+                header, _ = await visitor.picture()
+                sizes.append(header["parts"][0][1])
+                await visitor.drawn(header)
+            return sizes
+
+    fine, coarse = asyncio.run(look())
+    assert coarse < fine / 3
+
+
+def test_asks_for_the_unmagnified_picture():
+    assert Web.wants(WebOptions(), frozenset()) == {"raw"}

@@ -1,0 +1,100 @@
+"""Who may see the live page, and where it listens."""
+
+import asyncio
+import socket
+
+import aiohttp
+import pytest
+
+from engine.clocks import WallClock
+from engine.exceptions import PipelineError
+from engine.testing import make_node
+from nodes.web import Web, WebOptions
+
+HEIGHT, WIDTH = 40, 64
+DEADLINE_S = 20.0
+
+
+def test_serves_the_page_and_its_files_and_nothing_else(open_page, get, address):
+    page = address(open_page())
+    for path, kind in {"": "text/html", "app.js": "text/javascript", "style.css": "text/css"}.items():
+        status, headers, body = asyncio.run(get(page + path))
+        assert (status, headers["Content-Type"]) == (200, f"{kind}; charset=utf-8")
+        assert headers["Cache-Control"] == "no-store"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert b"http://" not in body
+        assert b"https://" not in body
+    for path in ("..%2f..%2fweb.py", "%2e%2e/web.py", "web.py"):
+        assert asyncio.run(get(page + path))[0] == 404
+
+
+def test_another_site_may_not_open_the_stream(open_page, visit, address):
+    node = open_page()
+
+    async def look(origin):
+        async with visit(node, origin=origin):
+            return True
+
+    assert asyncio.run(look(address(node).rstrip("/")))
+    for origin in ("http://evil.example", "http://127.0.0.1:1", "null"):
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+            asyncio.run(look(origin))
+
+
+def test_a_foreign_name_that_points_at_this_machine_is_refused(open_page, get, address):
+    page = address(open_page())
+    for path in ("", "status.json", "snapshot.jpg", "ws"):
+        assert asyncio.run(get(page + path, headers={"Host": "evil.example:8787"}))[0] == 403
+    assert asyncio.run(get(page, headers={"Host": "localhost:9000"}))[0] == 200  # a tunnel from another machine
+
+
+def test_a_token_is_asked_for_and_then_remembered(open_page, get, address):
+    node = open_page(token="open-sesame")
+    assert node.status()["url"].endswith("/?token=open-sesame")
+
+    async def look():
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+            page, answers = address(node), []
+            for path in ("", "?token=wrong", "app.js", "ws", "?token=open-sesame", "app.js", "status.json"):
+                async with session.get(page + path) as answer:
+                    answers.append(answer.status)
+            async with session.ws_connect(page + "ws") as connection:
+                assert (await connection.receive_json())["type"] == "status"
+            return answers
+
+    assert asyncio.run(look()) == [403, 403, 403, 403, 200, 200, 200]
+
+
+def test_listening_beyond_this_machine_needs_a_token():
+    with pytest.raises(PipelineError, match=r"listen: '0\.0\.0\.0' .* set token"):
+        Web.check(WebOptions(listen="0.0.0.0", port=0))
+    Web.check(WebOptions(listen="0.0.0.0", port=0, token="secret"))
+
+
+def test_a_busy_port_is_one_clear_line():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PipelineError, match=f"port {port} on 127.0.0.1 cannot be had .* choose another port"):
+            Web.check(WebOptions(port=port))
+    Web.check(WebOptions(port=port))
+
+
+def test_an_address_that_is_not_ours_is_one_clear_line():
+    with pytest.raises(PipelineError, match=r"no-such-host\.invalid.* try 127\.0\.0\.1"):
+        Web.check(WebOptions(listen="no-such-host.invalid", port=0, token="secret"))
+
+
+def test_a_restarted_node_takes_the_same_port_while_old_connections_linger(visit, get, address):
+    first = make_node(Web, WallClock(), port=0)
+    port = int(address(first).split(":")[2].strip("/"))
+
+    async def look():
+        async with visit(first):
+            await asyncio.to_thread(first.close)  # the server hangs up first: its side of the connection lingers
+
+    asyncio.run(look())
+    second = make_node(Web, WallClock(), port=port, context={"incarnation": 1})
+    try:
+        assert asyncio.run(get(address(second)))[0] == 200
+    finally:
+        second.close()

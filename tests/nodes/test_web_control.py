@@ -1,0 +1,90 @@
+"""The live page's way to the rest of its pipeline."""
+
+import asyncio
+import json
+import threading
+
+import numpy as np
+
+from engine.exceptions import ControlError
+from nodes.messages import Frames
+
+DEADLINE_S = 20.0
+
+
+def frames(number):
+    return Frames(step=20 * number, hop=20, rate_hz=20000.0, pixels=np.full((1, 40, 64), 0.5, np.float32))
+
+
+class StandInControl:
+    """Answers like the supervisor, and keeps what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+        self.answer = threading.Event()
+        self.answer.set()
+
+    def request(self, request, **arguments):
+        self.asked.append((request, arguments))
+        if request == "status":
+            magnify = {"options": {"alpha": 10, "path": "secret"}, "live_options": ["alpha"], "status": {}}
+            web = {"options": {"token": "secret"}, "status": {"url": "http://127.0.0.1/?token=secret"}}
+            return {"pipeline": "demo", "nodes": {"magnify": magnify, "web": web}, "links": []}
+        assert self.answer.wait(DEADLINE_S)
+        if arguments.get("value") == -1:
+            raise ControlError("alpha: -1 is below 0")
+        return {"paused": True}
+
+    def close(self):
+        pass
+
+
+def test_controls_reach_the_supervisor_and_refusals_come_back(open_page, visit):
+    control = StandInControl()
+    node = open_page(control)
+
+    async def look():
+        async with visit(node) as visitor:
+            await visitor.say(type="set", id=1, node="magnify", option="alpha", value=20)
+            await visitor.say(type="command", id=2, node="replay", name="seek", arguments={"step": 7})
+            await visitor.say(type="set", id=3, node="magnify", option="alpha", value=-1)
+            return [await visitor.text("reply") for _ in range(3)]
+
+    answers = {answer["id"]: (answer["error"], answer["value"]) for answer in asyncio.run(look())}
+    assert answers == {1: (None, {"paused": True}), 2: (None, {"paused": True}), 3: ("alpha: -1 is below 0", None)}
+    assert ("set", {"node": "magnify", "option": "alpha", "value": 20}) in control.asked
+    assert ("command", {"node": "replay", "name": "seek", "arguments": {"step": 7}}) in control.asked
+
+
+def test_a_supervisor_that_is_slow_to_answer_does_not_hold_the_pictures_up(open_page, visit):
+    control = StandInControl()
+    node = open_page(control)
+
+    async def look():
+        async with visit(node) as visitor:
+            control.answer.clear()
+            for number in range(6):
+                await visitor.say(type="set", id=number, node="magnify", option="alpha", value=20)
+            refused = [await visitor.text("reply") for _ in range(2)]
+            for number in range(5):
+                node.process(frames(number), "in")
+                await visitor.drawn((await visitor.picture())[0])
+            control.answer.set()
+            return refused, [(await visitor.text("reply"))["error"] for _ in range(4)]
+
+    refused, errors = asyncio.run(look())
+    assert all("too many commands" in answer["error"] for answer in refused)
+    assert errors == [None] * 4
+
+
+def test_status_tells_the_page_live_options_but_no_secrets(open_page, get, address):
+    page = address(open_page(StandInControl()))
+    _, _, body = asyncio.run(get(page + "status.json"))
+    status = json.loads(body)
+    assert status["pipeline"]["nodes"]["magnify"]["live"] == {"alpha": 10}
+    assert b"secret" not in body
+
+
+def test_without_a_pipeline_the_status_says_so(open_page, get, address):
+    _, _, body = asyncio.run(get(address(open_page()) + "status.json"))
+    assert json.loads(body)["pipeline"] == {"error": "there is no pipeline to ask"}

@@ -1,0 +1,1 @@
+"""The commands: `spikemm` with a file for each, and the scripts that make its environment."""

@@ -1,0 +1,110 @@
+"""`spikemm bench`: how fast the parts are on this machine."""
+
+import json
+import os
+import platform
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tools.options import Json
+
+__all__ = ["bench"]
+
+_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class Name(StrEnum):
+    """What can be measured."""
+
+    ENCODE = "encode"
+    SIMULATE = "simulate"
+    MAGNIFY = "magnify"
+    UPSAMPLE = "upsample"
+    LINK = "link"
+
+
+def bench(
+    name: Annotated[
+        Name,
+        typer.Argument(
+            metavar="NAME", help="What to measure: encode, simulate, magnify, upsample or link.", show_default=False
+        ),
+    ],
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0.04, max=10, help="Seconds of sensor time in each repeat.")
+    ] = 0.2,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, max=100, help="Repeats; the best one counts.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Measure one part, on one thread, at 250×400 px and 20 kHz.
+
+    The best of several repeats counts, and all of them are shown.
+
+    - **encode**: push the stream; every 20 steps take one interval frame (w = 32) and one rate frame (w = 256). The
+      same frames are made in plain numpy in the same run and compared value by value; ratio_to_numpy is how many
+      times faster ours are.
+    - **simulate**: simulate the tuning fork, and write nothing.
+    - **magnify**, **upsample**: milliseconds a frame of every method.
+    - **link**: messages of 1 MB and 5 MB over a link between two processes: GB/s, and the age of one on arrival.
+
+    Example: `spikemm bench encode --json`
+    """
+    os.environ |= dict.fromkeys(_ONE_THREAD, "1") | {"OMP_WAIT_POLICY": "PASSIVE"}
+    loaded = [module for module in ("numba", "torch") if module in sys.modules]
+    if loaded:
+        raise RuntimeError(f"{', '.join(loaded)} was imported before its number of threads could be set")
+    result = {"name": name.value, "threads": 1, **_measure(name, seconds, repeats), "machine": _machine()}
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        _show(result)
+
+
+def _measure(name: Name, seconds: float, repeats: int) -> dict[str, Any]:
+    match name:
+        case Name.ENCODE:
+            from tools.bench_encode import bench_encode
+
+            return bench_encode(seconds, repeats)
+        case Name.SIMULATE:
+            from tools.bench_simulate import bench_simulate
+
+            return bench_simulate(seconds, repeats)
+        case Name.MAGNIFY:
+            from tools.bench_frames import bench_magnify
+
+            return bench_magnify(seconds, repeats)
+        case Name.UPSAMPLE:
+            from tools.bench_frames import bench_upsample
+
+            return bench_upsample(seconds, repeats)
+        case Name.LINK:
+            from tools.bench_link import bench_link
+
+            return bench_link(seconds, repeats)
+
+
+def _machine() -> str:
+    """Processor, cores and Python, for whoever reads the figures elsewhere."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    model = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
+    return f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def _show(result: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from tools.tables import console
+
+    table = Table(show_header=False, box=None)
+    for key, value in result.items():
+        values = value if isinstance(value, list) else [value]
+        table.add_row(key, ", ".join(f"{item:.4g}" if isinstance(item, float) else str(item) for item in values))
+    console().print(table)

@@ -1,0 +1,110 @@
+"""The entry point: `spikemm COMMAND …`, and how errors reach the user.
+
+Nothing heavy is imported here or at the top of a command's file: ``spikemm --help`` answers at once.
+"""
+
+import difflib
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from tools import bench, ctl, info, magnify, run, simulate, top
+
+__all__ = ["app", "main"]
+
+_USER_ERROR = 2
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="spikemm",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+app.command("run")(run.run)
+app.command("magnify")(magnify.magnify)
+app.command("simulate")(simulate.simulate)
+app.command("info")(info.info)
+app.command("bench")(bench.bench)
+app.add_typer(ctl.app, name="ctl")
+app.command("top")(top.top)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"spikemm {version('spikemm')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Magnify vibrations too small to see, live, from a spike camera's stream or a recording of it.
+
+    A recording at once: `spikemm magnify REC.dat OUT.mp4 --alpha 10 --band 300 320`.
+    A live pipeline with its page: `spikemm run configs/demo.yaml`.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and end the process: status 0, that of the command, or 2 and one line for an error of the user."""
+    try:
+        status = app(list(sys.argv[1:] if arguments is None else arguments), prog_name="spikemm", standalone_mode=False)
+    except KeyboardInterrupt:
+        _end(_INTERRUPTED, "interrupted")
+    except typer.Abort:
+        _end(_INTERRUPTED, "interrupted")
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        _end(_USER_ERROR, sentence)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end(status: int, sentence: str) -> None:
+    sys.stderr.write(f"spikemm: {' '.join(sentence.split())}\n")
+    sys.exit(status)
+
+
+def _sentence(error: Exception) -> str | None:
+    """Return what to tell the user, or None where the error is ours and its traceback is what helps."""
+    from engine.exceptions import EngineError
+    from spikemm.exceptions import SpikeMMError
+
+    if isinstance(error, (EngineError, SpikeMMError)):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    # typer brings a copy of click or uses the installed one, by version: its errors are known by their method.
+    if hasattr(error, "format_message"):
+        return _usage_sentence(error)
+    return None
+
+
+def _usage_sentence(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    sentence = error.format_message().replace("Value error, ", "").rstrip(".")
+    if context is None:
+        return f"{sentence} (see spikemm --help)"
+    if hasattr(error, "possibilities") and hasattr(error, "option_name"):
+        options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
+        nearest = difflib.get_close_matches(error.option_name, options, n=1, cutoff=0.5)
+        sentence = f"no option {error.option_name}" + (f"; did you mean {nearest[0]}?" if nearest else "")
+    return f"{sentence} (see {context.command_path} --help)"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""`spikemm ctl`: steer a running pipeline from another terminal."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from engine.control import ControlClient
+
+__all__ = ["app", "connect"]
+
+RunName = Annotated[
+    str | None,
+    typer.Option(
+        "--run", metavar="NAME", help="The pipeline's name or process id.", show_default="the only one running"
+    ),
+]
+NodeName = Annotated[
+    str | None, typer.Option("--node", metavar="NAME", help="The source to command.", show_default="the only source")
+]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Steer a running pipeline: look at it, change its live options, pause and seek its replay, stop it.\n\n"
+    "Examples: `spikemm ctl set magnify.alpha=20`, `spikemm ctl seek 0.15`, "
+    "`spikemm ctl speed 0.001`.",
+)
+
+
+def connect(run: str | None) -> "ControlClient":
+    """Return a client of the pipeline of that name or process id, or of the only one that runs."""
+    from engine.control import ControlClient, find_run
+
+    return ControlClient(find_run(run).endpoint)
+
+
+@app.command("list")
+def list_pipelines() -> None:
+    """List the pipelines that run on this machine: name, process id, control endpoint."""
+    from engine.control import running_pipelines
+
+    for name, pid, endpoint in running_pipelines():
+        typer.echo(f"{name}\t{pid}\t{endpoint}")
+
+
+@app.command()
+def status(
+    run: RunName = None, as_json: Annotated[bool, typer.Option("--json", help="Print it all as JSON.")] = False
+) -> None:
+    """Show every node and link once; `spikemm top` does so continuously."""
+    with connect(run) as client:
+        answer = client.request("status")
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    from tools.tables import console, link_table, node_table
+
+    out = console()
+    out.print(f"{answer['pipeline']}: {answer['phase']} for {answer['seconds']:.0f} s", highlight=False)
+    out.print(node_table(answer), link_table(answer), *answer["problems"])
+
+
+@app.command("set")
+def set_option(
+    assignment: Annotated[str, typer.Argument(metavar="NODE.OPTION=VALUE", help="Such as magnify.band_hz=[290,330].")],
+    run: RunName = None,
+) -> None:
+    """Change a live option while the pipeline runs; `spikemm ctl status --json` lists them as live_options."""
+    import yaml
+
+    from engine.exceptions import ControlError
+
+    target, equals, text = assignment.partition("=")
+    node, dot, option = target.strip().partition(".")
+    if not (equals and dot):
+        raise ControlError(f"{assignment}: write NODE.OPTION=VALUE, such as magnify.alpha=20")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
+    with connect(run) as client:
+        _show(client.request("set", node=node, option=option, value=value))
+
+
+@app.command()
+def pause(run: RunName = None, node: NodeName = None) -> None:
+    """Hold the replay at its present step."""
+    _command(run, node, "pause", {})
+
+
+@app.command()
+def resume(run: RunName = None, node: NodeName = None) -> None:
+    """Let a paused replay go on."""
+    _command(run, node, "resume", {})
+
+
+@app.command()
+def step(
+    frames: Annotated[int, typer.Argument(min=1, help="Frames to show.")] = 1,
+    run: RunName = None,
+    node: NodeName = None,
+) -> None:
+    """Go a few frames further in a paused replay."""
+    _command(run, node, "step", {"frames": frames})
+
+
+@app.command()
+def seek(
+    where: Annotated[str, typer.Argument(metavar="SECONDS|step:N", help="0.15 (s of sensor time) or step:3000.")],
+    run: RunName = None,
+    node: NodeName = None,
+) -> None:
+    """Jump to a time of the recording; what is still on its way is flushed."""
+    from engine.exceptions import ControlError
+
+    kind, numbered, number = where.rpartition("step:")
+    try:
+        arguments = {"step": int(number)} if numbered and not kind else {"seconds": float(where)}
+    except ValueError:
+        raise ControlError(f"seek {where}: give seconds, such as 0.15, or step:N, such as step:3000") from None
+    _command(run, node, "seek", arguments)
+
+
+@app.command()
+def speed(
+    value: Annotated[float, typer.Argument(min=0, help="1: as it happened; 0.01: 100 times slower; 0: no pacing.")],
+    run: RunName = None,
+    node: NodeName = None,
+) -> None:
+    """Change the speed of the replay."""
+    _command(run, node, "speed", {"value": value})
+
+
+@app.command()
+def loop(
+    on: Annotated[bool, typer.Argument(metavar="on|off", help="Whether to start again at the end.")],
+    run: RunName = None,
+    node: NodeName = None,
+) -> None:
+    """Switch looping of the replay on or off."""
+    _command(run, node, "loop", {"on": on})
+
+
+@app.command()
+def stop(run: RunName = None) -> None:
+    """End the pipeline as Ctrl-C does: what is under way is finished first."""
+    with connect(run) as client:
+        client.request("stop")
+
+
+@app.command()
+def keys(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not hold keys yet.")],
+) -> None:
+    """Make the key pair that encrypts links between hosts.
+
+    Copy the folder to every host of the pipeline, over a channel you trust, and name it in the pipeline file:
+    `security: {keys: DIR}`. Whoever has the secret half may join: the folder is readable by you alone.
+    """
+    from engine.security import make_keys
+
+    typer.echo(f"wrote {make_keys(directory)}; copy {directory} to every host of the pipeline")
+
+
+def _command(run: str | None, node: str | None, name: str, arguments: dict[str, Any]) -> None:
+    with connect(run) as client:
+        target = node or _only_source(client.request("status"))
+        _show(client.request("command", node=target, name=name, arguments=arguments))
+
+
+def _only_source(status: dict[str, Any]) -> str:
+    from engine.exceptions import ControlError
+
+    targets = {link["target"] for link in status["links"]}
+    sources = [name for name in status["nodes"] if name not in targets]
+    if len(sources) != 1:
+        raise ControlError(f"the pipeline has {len(sources)} sources ({', '.join(sources)}); choose with --node NAME")
+    return str(sources[0])
+
+
+def _show(answer: Any) -> None:
+    if answer:
+        typer.echo(json.dumps(answer))

@@ -1,0 +1,128 @@
+"""`spikemm info`: what a recording holds."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from tools.options import Flip, Height, Json, RateHz, RecordingPath, Width
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from spikemm.recording import Recording
+
+__all__ = ["info"]
+
+_CHUNK_STEPS = 512
+_WINDOWS = (8, 16, 32, 64, 256)
+
+
+def info(
+    rec: RecordingPath,
+    height: Height = None,
+    width: Width = None,
+    rate: RateHz = None,
+    flip: Flip = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a recording holds: size, duration, light, and how fast a vibration each window can follow.
+
+    Reads the whole file once, in constant memory. **mean_rate** is the light in spikes per step, from 0 to 1; a
+    saturated pixel fires on every step, a dead one never. A window is an average over time, so it damps fast
+    vibrations: the table names the frequency at which it still keeps 30 % of an amplitude, at the recording's mean
+    light.
+
+    Example: `spikemm info car.dat --json`
+    """
+    from spikemm.recording import Recording
+
+    recording = Recording(rec, height=height, width=width, rate_hz=rate, flip=flip)
+    facts = _facts(recording)
+    if as_json:
+        typer.echo(json.dumps(facts))
+    else:
+        _show(facts)
+
+
+def _facts(recording: "Recording") -> dict[str, Any]:
+    spikes, always, ever = _scan(recording)
+    pixels = recording.height * recording.width
+    mean_rate = spikes / (pixels * recording.steps)
+    sidecar = Path(recording.path).with_suffix(".yaml")
+    return {
+        "path": str(recording.path),
+        "layout": recording.layout,
+        "height": recording.height,
+        "width": recording.width,
+        "rate_hz": recording.rate_hz,
+        "steps": recording.steps,
+        "seconds": recording.seconds,
+        "mean_rate": mean_rate,
+        "saturated_pixels": _ones(always),
+        "dead_pixels": pixels - _ones(ever),
+        "trailing_bytes": recording.trailing_bytes,
+        "sidecar": str(sidecar) if sidecar.exists() else None,
+        "flip": recording.flip,
+        "highest_hz": _highest_frequencies(mean_rate, recording.rate_hz),
+    }
+
+
+def _scan(recording: "Recording") -> tuple[int, "NDArray[np.uint8]", "NDArray[np.uint8]"]:
+    """Count the spikes; find the pixels (packed) that fire on all steps, and on any."""
+    import numpy as np
+
+    from tools.progress import progress
+
+    spikes = 0
+    always = np.full((recording.height * recording.width + 7) // 8, 255, np.uint8)
+    ever = np.zeros_like(always)
+    with progress("reading", recording.steps) as reached:
+        for start in range(0, recording.steps, _CHUNK_STEPS):
+            packed = recording.packed(start, min(start + _CHUNK_STEPS, recording.steps))
+            spikes += _ones(packed)
+            always &= np.bitwise_and.reduce(packed, axis=0)
+            ever |= np.bitwise_or.reduce(packed, axis=0)
+            reached(start + len(packed))
+    return spikes, always, ever
+
+
+def _ones(packed: "NDArray[np.uint8]") -> int:
+    import numpy as np
+
+    return int(np.bitwise_count(packed).sum(dtype=np.int64))
+
+
+def _highest_frequencies(mean_rate: float, rate_hz: float) -> dict[str, float]:
+    """Highest frequency in Hz that each window of the default front end can follow; none for a dark recording."""
+    from spikemm.encoding import MapSpec
+    from spikemm.response import effective_length, highest_frequency
+
+    specs = [MapSpec("interval", window) for window in _WINDOWS] if mean_rate > 0 else []
+    return {str(spec): highest_frequency(float(effective_length(spec, mean_rate)), rate_hz) for spec in specs}
+
+
+def _show(facts: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from tools.tables import console
+
+    rows = {
+        "file": facts["path"],
+        "layout": f"{facts['layout']}, rows {'bottom-up, flipped on reading' if facts['flip'] else 'top-down'}",
+        "sidecar": facts["sidecar"] or "none",
+        "size": f"{facts['height']} × {facts['width']} px (rows × columns)",
+        "duration": f"{facts['steps']} steps at {facts['rate_hz']:g} Hz: {facts['seconds']:g} s",
+        "mean light": f"{facts['mean_rate']:.4f} spikes per step",
+        "saturated pixels": str(facts["saturated_pixels"]),
+        "dead pixels": str(facts["dead_pixels"]),
+        "trailing bytes": f"{facts['trailing_bytes']}"
+        + (" (part of a step, left out)" if facts["trailing_bytes"] else ""),
+    }
+    rows |= {f"{name} follows up to": f"{hz:.0f} Hz" for name, hz in facts["highest_hz"].items()}
+    table = Table(show_header=False, box=None)
+    for name, value in rows.items():
+        table.add_row(name, value)
+    console().print(table)

@@ -1,0 +1,200 @@
+"""`spikemm magnify`: a recording into a magnified video, array or slice."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tools.options import Flip, Height, RateHz, RecordingPath, Width
+
+if TYPE_CHECKING:
+    from spikemm.batch import FrameBatch
+    from spikemm.encoding import MapSpec
+    from spikemm.recording import Recording
+
+__all__ = ["magnify"]
+
+_ENDINGS = (".mp4", ".avi", ".npz", ".png")
+
+
+def magnify(
+    rec: RecordingPath,
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="What to write, by its ending: .mp4 or .avi, a video; .npz, `frames` (N, H, W) float32 in spikes per "
+            "step and `steps` (N,) int64, the centre of each frame's window; .png, one line of the picture over time.",
+        ),
+    ],
+    alpha: Annotated[
+        float,
+        typer.Option(min=0, help="Displacement shown over true displacement. 10: ten times; 1: as it is; 0: frozen."),
+    ] = 10.0,
+    band: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="LO HI",
+            help="Magnify only what vibrates between these frequencies, in Hz of the real scene. Needs --fps above "
+            "twice HI, and a window that can follow.",
+            show_default="all motion against the mean of the last second",
+        ),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="warp (moves the picture; exact) or linear (adds light; fast, noisy).")
+    ] = "warp",
+    front: Annotated[str, typer.Option(help="How frames are made from spikes: interval, rate or isi.")] = "interval",
+    window: Annotated[
+        int, typer.Option(min=1, help="Steps of each frame's window: longer is cleaner, shorter follows faster motion.")
+    ] = 32,
+    fps: Annotated[
+        float, typer.Option(min=0, help="Frames per second of sensor time; must divide the sensor's rate.")
+    ] = 1000.0,
+    scale: Annotated[float, typer.Option(min=1, max=8, help="Upsampling of the picture.")] = 1.0,
+    play_fps: Annotated[
+        float, typer.Option(min=1, max=240, help="Frames per second at which the video is shown.")
+    ] = 25.0,
+    height: Height = None,
+    width: Width = None,
+    rate: RateHz = None,
+    flip: Flip = None,
+) -> None:
+    """Magnify the motion in a recording and write it to a file.
+
+    The default shows 1,000 frames per second of sensor time at 25 a second: 40 times slower than it happened.
+
+    A window is an average over time and hides part of a fast vibration. With --band that part is known and divided
+    out, so alpha is the factor on the true motion; where less than 30 % is left the command refuses and names the
+    limit. The last line tells what the window kept at the band's centre and by how much the band filter delays what
+    it magnifies.
+
+    The slice (.png) has time to the right, a column for each frame, and the points of one line downwards: the row
+    or column through the strongest motion in the first frames, across the edge that moves.
+
+    For example:
+
+    `spikemm magnify fork.dat fork.mp4 --band 300 320`
+
+    `spikemm magnify car.dat car.npz --alpha 4 --front rate --window 64`
+
+    `spikemm magnify bridge.dat bridge.png --alpha 50 --band 8 12 --fps 100 --window 128`
+    """
+    from nodes.output_file import check_output
+    from spikemm.device import pick_device
+    from spikemm.encoding import MapSpec
+    from spikemm.exceptions import RecordingError
+    from spikemm.offline import magnify_recording
+    from spikemm.recording import Recording
+    from tools.progress import progress
+
+    check_output(str(out), _ENDINGS)
+    spec = MapSpec(front, window)
+    recording = Recording(rec, height=height, width=width, rate_hz=rate, flip=flip)
+    if recording.trailing_bytes:
+        typer.echo(f"{rec}: the last {recording.trailing_bytes} bytes are part of a step and left out", err=True)
+    with _whole_or_nothing(out) as unfinished, progress("magnifying", recording.steps) as reached:
+        start = perf_counter()
+        batches = magnify_recording(
+            recording,
+            alpha=alpha,
+            band_hz=band,
+            method=method,
+            front=spec,
+            fps=fps,
+            scale=scale,
+            device=pick_device("auto"),
+            on_progress=lambda done, _: reached(done),
+        )
+        frames, light, line = _write(batches, unfinished, play_fps)
+        if not frames:
+            raise RecordingError(
+                f"{rec}: {recording.steps} steps hold no whole window of {spec}; take a shorter --window"
+            )
+        ms = 1000 * (perf_counter() - start) / frames
+    facts = [f"{out}: {frames} frames", f"{fps:g} fps of sensor time", *([line] if line else [])]
+    if band is not None:
+        facts += _band_facts(recording, spec, band, alpha, method, fps, light)
+    typer.echo(", ".join([*facts, f"{ms:.1f} ms a frame"]))
+
+
+@contextmanager
+def _whole_or_nothing(out: Path) -> Iterator[Path]:
+    """Yield a path of the same name to write to; it takes the place of `out` only once it is finished."""
+    with tempfile.TemporaryDirectory(prefix=".spikemm-", dir=out.parent) as folder:
+        unfinished = Path(folder) / out.name
+        yield unfinished
+        unfinished.replace(out)
+
+
+def _write(batches: "Iterator[FrameBatch]", path: Path, play_fps: float) -> tuple[int, float, str]:
+    """Write all frames; return how many, their mean light in spikes per step, and which line a slice shows."""
+    from engine.envelope import host_array
+    from nodes.npz_writer import NpzWriter
+
+    writer = _writer(path, play_fps)
+    frames, light = 0, 0.0
+    for batch in batches:
+        pixels = host_array(batch.pixels)
+        if isinstance(writer, NpzWriter):
+            writer.write(pixels, batch.steps)
+        else:
+            writer.write(pixels)
+        frames += len(pixels)
+        light += float(pixels.mean(dtype=float)) * len(pixels)
+    writer.close()
+    return frames, light / max(frames, 1), getattr(writer, "line", "")
+
+
+def _writer(path: Path, play_fps: float) -> Any:
+    match path.suffix.lower():
+        case ".npz":
+            from nodes.npz_writer import NpzWriter
+
+            return NpzWriter(path)
+        case ".png":
+            from tools.slice_writer import SliceWriter
+
+            return SliceWriter(path)
+        case _:
+            from nodes.video_writer import VideoWriter
+
+            return VideoWriter(path, play_fps)
+
+
+def _band_facts(
+    recording: "Recording",
+    spec: "MapSpec",
+    band: tuple[float, float],
+    alpha: float,
+    method: str,
+    fps: float,
+    light: float,
+) -> list[str]:
+    """Tell what the user of a band must know: what the window kept at its centre, and the filter's delay."""
+    import torch
+
+    from spikemm.magnification import make_magnifier
+    from spikemm.offline import hop_of
+    from spikemm.response import response_map
+
+    delay = make_magnifier(
+        method,
+        alpha=alpha,
+        mode="band",
+        band_hz=band,
+        rate_hz=recording.rate_hz,
+        hop=hop_of(recording.rate_hz, fps),
+        front=spec,
+        height=recording.height,
+        width=recording.width,
+    ).phase_delay
+    kept = float(response_map(spec, torch.tensor(light), delay.centre_hz, recording.rate_hz))
+    ms = 1000 / recording.rate_hz
+    return [
+        f"{spec} keeps {kept:.0%} at {delay.centre_hz:.0f} Hz (divided out)",
+        f"band filter's delay {delay.envelope_steps * ms:.1f} ms, phase {delay.degrees:.0f}°",
+    ]

@@ -1,0 +1,104 @@
+"""`spikemm run`: start a pipeline, tell what happens, and say at the end what was lost."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from engine.supervisor import Event
+    from tools.run_monitor import RunMonitor
+
+__all__ = ["run"]
+
+_USER_ERROR = 2
+
+
+def run(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A pipeline file (YAML); configs/ holds examples.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NODE.OPTION=VALUE", help="Take this over what the file says; may be repeated."),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, help="End after so many seconds of running.", show_default="at the source's end or Ctrl-C"
+        ),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which of the hosts that the file names this machine is.")
+    ] = None,
+    summary: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Write all figures of the run here at its end.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")] = False,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open the page in a browser, where there is a screen.")
+    ] = False,
+) -> None:
+    """Run a pipeline until its source ends, Ctrl-C, or --seconds.
+
+    Everything in the file is checked before anything starts. Each node runs in a process of its own (a chain shares
+    one), is restarted when it fails, and is told to finish what is under way at the end; a second Ctrl-C ends it
+    all at once. The run closes with a table of its nodes and one of its links: what each sent, dropped and lost,
+    and how old a message was on arrival.
+
+    Exit status: 0 if every promise was kept; 1 if a node could not be kept up, or a `block` link lost something; 2
+    if the file or an option is wrong.
+
+    For example:
+
+    `spikemm run configs/demo.yaml --set magnify.alpha=20`
+
+    `spikemm run configs/live.yaml --seconds 60 --summary live.json`
+
+    While it runs, `spikemm top` watches it and `spikemm ctl` steers it from another terminal.
+    """
+    from engine.exceptions import PipelineError
+    from engine.pipeline import load_pipeline
+    from engine.supervisor import Supervisor
+    from nodes.warm_up import warm_up
+    from tools.run_monitor import RunMonitor
+
+    pipeline = load_pipeline(config, overrides or ())
+    if summary is not None and not summary.parent.is_dir():
+        raise PipelineError(f"--summary {summary}: there is no folder {summary.parent}; make it first")
+    monitor = RunMonitor(quiet=quiet, open_page=open_page)
+    supervisor = Supervisor(pipeline, host, lambda event: _tell(monitor, event))
+    warm_up()
+    with monitor:
+        result = supervisor.run(seconds)
+    if summary is not None:
+        summary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if not quiet and result["exit_status"] != _USER_ERROR:
+        _show(result)
+    raise typer.Exit(result["exit_status"])
+
+
+def _tell(monitor: "RunMonitor", event: "Event") -> None:
+    about = f"{event.node}: " if event.node else ""
+    if event.level == "info":
+        monitor.say(about + event.text)
+    else:
+        monitor.warn(f"spikemm: {about}{event.text}")
+
+
+def _show(result: dict[str, Any]) -> None:
+    from tools.tables import console, link_table, node_table
+
+    out = console()
+    out.print(node_table(result), link_table(result))
+    out.print(_verdict(result), highlight=False)
+
+
+def _verdict(result: dict[str, Any]) -> str:
+    """Say in one line whether the run kept what it promised."""
+    totals = {what: sum(link.get(what, 0) for link in result["links"]) for what in ("dropped", "lost", "gap_steps")}
+    restarts = sum(node["restarts"] for node in result["nodes"].values())
+    outcome = "every promise kept" if result["exit_status"] == 0 else "NOT every promise kept: see the problems above"
+    counted = (
+        f"{totals['dropped']} dropped, {totals['lost']} lost, {totals['gap_steps']} gap steps, {restarts} restarts"
+    )
+    return f"{result['pipeline']}: {result['phase']} after {result['seconds']:.1f} s; {counted}; {outcome}"
