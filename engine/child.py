@@ -23,7 +23,7 @@ from engine.exceptions import ControlError, EngineError
 from engine.graph import Edge
 from engine.hub import Hub
 from engine.inlet import Inbox, Inlet
-from engine.loop import Aborted, Loop, Member
+from engine.loop import Loop, Member
 from engine.outlet import Outlet
 from engine.plugins import append_paths, find_node_type
 from engine.policy import Policy
@@ -65,7 +65,7 @@ class Child:
         self._inbox = Inbox(self._hub.lock)
         self._members: list[Member] = []
         self._loop: Loop | None = None
-        self._started = self._aborted = False
+        self._started = False
         self._status_due = 0.0
         self._process = psutil.Process()
 
@@ -95,16 +95,11 @@ class Child:
             self._set_up()
             self._loop.run()
             self._drain()
-        except Aborted:
-            self._close("aborted")
-            return 0
         except Exception as error:
             self._hub_alive()
             self._fail(error)
-            self._close("failed")
-            return 1
-        self._close("done")
-        return 0
+            return self._close(failed=True)
+        return self._close(failed=False)
 
     def _hub_alive(self) -> None:
         """Start the line to the supervisor if the failure came before it was open."""
@@ -128,8 +123,6 @@ class Child:
             if edge.target == head:
                 inlet = Inlet(edge, self._inbox, lock=self._hub.lock, wake=self._hub.wake)
                 self._hub.inlets.append(inlet)
-                if edge.source in plan.ended:
-                    inlet.end()
 
     def _make_member(self, described: dict[str, Any], edges: list[Edge]) -> Member:
         plan, name = self._plan, described["name"]
@@ -179,8 +172,6 @@ class Child:
         """Carry out every command that waits; refresh what is shown of the nodes."""
         while (command := self._control.take_command()) is not None:
             self._carry_out(command)
-        if self._aborted:
-            raise Aborted
         if time.monotonic() >= self._status_due:
             self._refresh_status()
 
@@ -188,13 +179,12 @@ class Child:
         match command["type"]:
             case "start":
                 self._started = True
+                for node, dead in command["gone"].items():
+                    self._part_with(node, dead=dead)
             case "stop":
                 self._stop()
-            case "abort":
-                self._aborted = True
-            case "forget":
-                for outlet in self._hub.outlets:
-                    outlet.forget(command["target"])
+            case "gone":
+                self._part_with(command["node"], dead=command["dead"])
             case "request":
                 self._answer(command)
 
@@ -205,25 +195,35 @@ class Child:
         for inlet in self._hub.inlets:
             inlet.end()
 
+    def _part_with(self, node: str, *, dead: bool) -> None:
+        """Wait no longer for a node that will not come back."""
+        for outlet in self._hub.outlets:
+            outlet.forget(node, dead=dead)
+        for inlet in self._hub.inlets:
+            if inlet.edge.source == node:
+                inlet.end()
+
     def _answer(self, command: dict[str, Any]) -> None:
         member = next(member for member in self._members if member.context.name == command["node"])
-        refusals: tuple[type[Exception], ...] = (ControlError, *member.node.user_errors)
+        bad_arguments = (KeyError, TypeError, ValueError) if command["request"] == "command" else ()
+        refusals: tuple[type[Exception], ...] = (ControlError, *member.node.user_errors, *bad_arguments)
         try:
             if command["request"] == "set":
                 result = member.set_option(command["option"], command["value"])
             else:
                 result = member.node.command(command["name"], command["arguments"])
             self._refresh_status()
-            self._control.send("answer", id=command["id"], ok=True, result=result)
+            self._control.send("answer", id=command["id"], ok=True, result=_plain(result))
         except refusals as error:
-            self._control.send("answer", id=command["id"], ok=False, error=str(error))
+            text = f"{type(error).__name__}: {error}" if isinstance(error, bad_arguments) else str(error)
+            self._control.send("answer", id=command["id"], ok=False, error=text)
 
     def _refresh_status(self) -> None:
         """Copy what the node shows of itself, in the node's own thread."""
         self._status_due = time.monotonic() + _STATUS_EVERY_S
         for member in self._members:
             member.report.counters = dict(member.context.counters)
-            member.report.status = member.node.status()
+            member.report.status = _plain(member.node.status())
 
     def _report(self) -> ProcessReport:
         return ProcessReport(
@@ -245,18 +245,27 @@ class Child:
         trace = "" if for_user else traceback.format_exc()
         self._control.send("failed", text=text, trace=trace, for_user=for_user)
 
-    def _close(self, how: str) -> None:
+    def _close(self, *, failed: bool) -> int:
         for member in self._members:
             try:
+                if not failed:
+                    member.report.status = _plain(member.node.status())
                 member.node.close()
             except Exception as error:
+                failed = True
                 self._fail(error)
+            member.report.counters = dict(member.context.counters)
         for outlet in self._hub.outlets:
             outlet.abandon()
-        self._refresh_status()
         self._send_report()
-        self._control.send("bye", how=how)
+        self._control.send("bye", done=not failed)
         self._hub.close()
+        return int(failed)
+
+
+def _plain(value: Any) -> Any:
+    """Return what a node says in types that travel; numpy's numbers become Python's."""
+    return msgspec.to_builtins(value, str_keys=True, enc_hook=lambda other: getattr(other, "tolist", other.__str__)())
 
 
 def _die_with_parent() -> None:

@@ -67,7 +67,7 @@ class Context:
 
     def count(self, name: str, amount: int = 1) -> None:
         """Add to a counter of the summary."""
-        self.counters[name] += amount
+        self.counters[name] += int(amount)  # a numpy number cannot be reported
 
     def new_epoch(self, *, flush: bool) -> None:
         """Open a new epoch of the time line (sources only).

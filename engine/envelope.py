@@ -7,7 +7,8 @@ length is checked before an array is made of the bytes. There is no pickle anywh
 import math
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Annotated, Any
+from functools import cache
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
 import numpy as np
@@ -62,10 +63,15 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Header)
 
 
-def _extra_types(kind: type[Message]) -> dict[str, Any]:
+@cache
+def _extra_types(kind_name: str) -> dict[str, Any]:
     """Name → type of the fields that a kind adds to the header."""
+    kind = kind_named(kind_name)
+    types = get_type_hints(kind, include_extras=True)
     return {
-        spec.name: spec.type for spec in fields(kind) if spec.name not in _ENVELOPE and "array" not in spec.metadata
+        spec.name: types[spec.name]
+        for spec in fields(kind)
+        if spec.name not in _ENVELOPE and "array" not in spec.metadata
     }
 
 
@@ -97,7 +103,7 @@ def encode(message: Message) -> list[Any]:
         version=WIRE_VERSION,
         kind=message.kind,
         arrays=[ArrayHeader(name, part.dtype.str, list(part.shape)) for name, part in parts.items()],
-        extra={name: getattr(message, name) for name in _extra_types(type(message))},
+        extra={name: getattr(message, name) for name in _extra_types(message.kind)},
         **{name: getattr(message, name) for name in _ENVELOPE},
     )
     packed = _encoder.encode(header)
@@ -155,7 +161,7 @@ def _build(kind: type[Message], header: Header, arrays: dict[str, np.ndarray[Any
     """Distribute the header and the arrays over the fields of the kind."""
     values: dict[str, Any] = {name: getattr(header, name) for name in _ENVELOPE}
     try:
-        for name, wanted in _extra_types(kind).items():
+        for name, wanted in _extra_types(kind.kind).items():
             if name in header.extra:
                 values[name] = msgspec.convert(header.extra[name], wanted)
         for spec in fields(kind):

@@ -86,7 +86,7 @@ class Graph(msgspec.Struct):
 
     def edges(self) -> Iterator[Edge]:
         """Every link with its policy."""
-        fallback = Policy("drop_oldest") if self.live else Policy("block")
+        fallback = Policy.parse("drop_oldest") if self.live else Policy.parse("block")
         for spec in self.nodes.values():
             for port, source in spec.inputs.items():
                 yield Edge(source, spec.name, port, spec.policy or fallback)

@@ -104,8 +104,8 @@ class Hub:
         """Tell the sockets' thread that there is something to send."""
         try:
             self._wake_out.send(b"\0")
-        except BlockingIOError:
-            return  # a wake-up is under way already
+        except OSError:
+            return  # a wake-up is under way already, or the thread has ended
 
     def _drain_wakes(self) -> None:
         try:
@@ -134,6 +134,8 @@ class Hub:
             inlet.close()
         for outlet in self.outlets:
             outlet.close()
+        for action in self._after_turn:  # what was queued since the last turn, such as the last words
+            self._guarded(action)
 
     def _guarded(self, action: Callable[[], None]) -> None:
         """Keep the thread alive whatever happens: without it, the node would be deaf and dumb."""

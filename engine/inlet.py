@@ -21,7 +21,7 @@ from engine.statistics import AgeHistogram, InletStatistics
 __all__ = ["Arrival", "Inbox", "Inlet"]
 
 _log = logging.getLogger(__name__)
-_WINDOW_MESSAGES = 8
+_WINDOW_MESSAGES = 4
 _WINDOW_BYTES = 32 << 20
 
 
@@ -49,8 +49,12 @@ class Inbox:
         self._arrivals: deque[Arrival] = deque()
 
     def put(self, arrival: Arrival) -> None:
-        """Add a message; messages that its epoch makes void are let go (with the lock held)."""
-        void = [old for old in self._arrivals if old.message.epoch < arrival.message.flush_before]
+        """Add a message; older ones of its link that it makes void are let go (with the lock held)."""
+        void = [
+            old
+            for old in self._arrivals
+            if old.inlet is arrival.inlet and old.message.epoch < arrival.message.flush_before
+        ]
         for old in void:
             self._arrivals.remove(old)
             old.inlet.flushed += 1
@@ -146,25 +150,29 @@ class Inlet:
                 tag, *parts = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
+            text = bytes(parts[0].buffer).decode(errors="replace") if parts else ""
             match bytes(tag.buffer):
                 case Tag.DATA.value:
-                    self._arrive(bytes(parts[0].buffer).decode(), [part.buffer for part in parts[1:]])
+                    self._arrive(text, [part.buffer for part in parts[1:]])
                 case Tag.END.value:
                     self.end()
-                case Tag.WHO.value:
+                case Tag.WHO.value if text == self._connection:  # later ones answer what was said before the new hello
                     self._hello()
                 case Tag.REFUSED.value:
-                    _log.error("%s refuses %s: %s", self.edge.source, self.edge.target, bytes(parts[0].buffer).decode())
+                    _log.error("%s refuses %s: %s", self.edge.source, self.edge.target, text)
 
     def _arrive(self, connection: str, parts: Sequence[Any]) -> None:
         nbytes = sum(len(part) for part in parts)
         try:
             message = decode(parts)
         except EnvelopeError as error:
-            _log.warning("%s: a message from %s was dropped: %s", self.edge.target, self.edge.source, error)
             with self._lock:
                 self._bad += 1
+                bad = self._bad
                 self._give_back(connection, nbytes)
+            if bad & (bad - 1) == 0:  # the 1st, 2nd, 4th, 8th …: a broken producer must not flood the log
+                source, target = self.edge[:2]
+                _log.warning("%s: message %d that could not be read came from %s: %s", target, bad, source, error)
             return
         with self._lock:
             self._received += 1
@@ -222,5 +230,6 @@ class Inlet:
     def close(self) -> None:
         """Take leave and close the socket."""
         if self.socket is not None:
+            self.grant()
             self.socket.send_multipart([Tag.BYE.value])
             self.socket.close()

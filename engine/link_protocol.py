@@ -31,7 +31,7 @@ class Tag(bytes, Enum):
     END = b"E"
     """Producer: the stream has ended; nothing follows."""
     WHO = b"?"
-    """Producer: I do not know you; say hello again, all totals start at 0."""
+    """Producer: I do not know the connection that your grant names; if you still hold to it, say hello again."""
     REFUSED = b"R"
     """Producer: your hello cannot be accepted, and why."""
 

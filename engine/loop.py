@@ -16,13 +16,9 @@ from engine.node import Node, Sink, Source, Wait, live_options
 from engine.outlet import Outlet
 from engine.telemetry import MemberReport
 
-__all__ = ["Aborted", "Loop", "Member"]
+__all__ = ["Loop", "Member"]
 
 _PATIENCE_S = 0.05
-
-
-class Aborted(Exception):
-    """The supervisor wants this process to end at once."""
 
 
 @dataclass
@@ -37,6 +33,8 @@ class Member:
         Where its messages leave the process.
     downstream : Member or None
         The member that takes them inside the process.
+    last : Message or None
+        What it has taken last: a flush inherits from it.
     """
 
     node: Node
@@ -45,6 +43,7 @@ class Member:
     report: MemberReport = field(init=False)
     _seq: int = 0
     _revision: int = 0
+    last: Message | None = None
 
     def __post_init__(self) -> None:
         """Start the report."""
@@ -122,7 +121,6 @@ class Loop:
 
     def __init__(self, members: list[Member], hub: Hub, inbox: Inbox, obey: Callable[[], None]) -> None:
         self._members, self._hub, self._inbox, self._obey = members, hub, inbox, obey
-        self._last: Message | None = None
         self.beat = 0
         self.stopping = False
 
@@ -142,9 +140,9 @@ class Loop:
         self._obey()
 
     def _run_source(self, member: Member, source: Source) -> None:
-        while not self.stopping:
+        while True:
             self.turn()
-            made = source.produce()
+            made = None if self.stopping else source.produce()
             if made is None:
                 return
             if isinstance(made, Wait):
@@ -171,7 +169,6 @@ class Loop:
     def _take(self, arrival: Arrival) -> None:
         inlet, message = arrival.inlet, arrival.message
         inlet.note_gap(message)
-        self._last = message
         try:
             self._feed(self._members[0], message, inlet.edge.port)
         finally:
@@ -180,6 +177,7 @@ class Loop:
 
     def _feed(self, member: Member, message: Message, port: str) -> None:
         """Let a member process a message and pass on what it makes."""
+        member.last = message
         start = time.perf_counter()
         made: Iterable[Message] = list(member.node.process(message, port) or ())  # type: ignore[attr-defined]
         member.report.busy_s += time.perf_counter() - start
@@ -210,7 +208,7 @@ class Loop:
 
     def _flush(self, member: Member) -> None:
         for out in member.node.flush() or () if not isinstance(member.node, Source) else ():  # type: ignore[attr-defined]
-            self._emit(member, out, self._last)
+            self._emit(member, out, member.last)
 
 
 def _ports(member: Member) -> Iterable[str]:

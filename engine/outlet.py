@@ -39,7 +39,7 @@ class _Consumer:
         self.lost = 0
         self.blocked_s = 0.0
         self.last_heard = 0.0
-        self.end_sent = False
+        self.end_sent = self.finished = False
 
     @property
     def in_flight(self) -> int:
@@ -49,6 +49,7 @@ class _Consumer:
     def connect(self, identity: bytes, connection: str) -> None:
         """Start a connection; whatever was with the one before is lost."""
         self.disconnect()
+        self.finished = False
         self.identity, self.connection = identity, connection
         self.granted = Grant(connection, 0, 0, 0)
 
@@ -58,6 +59,12 @@ class _Consumer:
         self.identity, self.connection = b"", ""
         self.granted, self.sent, self.sent_bytes = Grant("", 0, 0, 0), 0, 0
         self.end_sent = False
+
+    @property
+    def drained(self) -> bool:
+        """True when it has finished with everything and knows that the stream has ended, or nobody waits for it."""
+        waiting = bool(self.queue) or self.in_flight > 0
+        return self.finished or (not waiting and (self.end_sent or (self.guest and not self.identity)))
 
     def may_send(self, parcel: Parcel) -> bool:
         """Is there credit for a parcel? One larger than the byte credit goes when nothing else is in flight."""
@@ -157,26 +164,20 @@ class Outlet:
     def drained(self) -> bool:
         """True when every consumer has finished with everything and knows that the stream has ended."""
         with self._lock:
-            return all(
-                not consumer.queue
-                and consumer.in_flight == 0
-                and (consumer.end_sent or (consumer.guest and not consumer.identity))
-                for consumer in self._consumers
-            )
+            return all(consumer.drained for consumer in self._consumers)
 
     def pressure(self) -> float:
         """Return how full the fullest `drop_oldest` queue is, from 0 to 1."""
         with self._lock:
             return max((consumer.queue.pressure for consumer in self._consumers), default=0.0)
 
-    def forget(self, target: str) -> None:
-        """Give a consumer up: it will not come back."""
+    def forget(self, target: str, *, dead: bool) -> None:
+        """Wait for a consumer no longer: it will not come back. One that is not dead may still be taking its leave."""
         with self._lock:
             for consumer in [consumer for consumer in self._consumers if consumer.edge.target == target]:
-                consumer.disconnect()
-                consumer.lost += consumer.queue.clear()
-                consumer.end_sent = True
-                consumer.queue.policy = Policy("latest", depth=1)
+                consumer.guest = True
+                if dead or not consumer.identity:
+                    self._leave(consumer)
             self._lock.notify_all()
 
     def abandon(self) -> None:
@@ -209,7 +210,7 @@ class Outlet:
             socket.bind(endpoint)
         except zmq.ZMQError as error:
             socket.close()
-            raise LinkError(f"{self.name}: cannot listen at {endpoint}: {error.strerror}; choose another") from None
+            raise LinkError(f"{self.name}: cannot listen at {endpoint}: {zmq.strerror(error.errno)}; choose another") from None
         self.socket = socket
 
     def read(self) -> None:
@@ -232,11 +233,11 @@ class Outlet:
         consumer = self._by_identity.get(identity)
         if tag is Tag.HELLO:
             self._welcome(identity, read_hello(payload))
-        elif consumer is None:
-            self._send(identity, [Tag.WHO.value])
-        elif tag is Tag.GRANT:
+        elif tag is Tag.GRANT and consumer is None:
+            self._send(identity, [Tag.WHO.value, read_grant(payload).connection.encode()])
+        elif tag is Tag.GRANT and consumer is not None:
             self._credit(consumer, read_grant(payload))
-        elif tag is Tag.BYE:
+        elif tag is Tag.BYE and consumer is not None:
             self._leave(consumer)
         self._lock.notify_all()
 
@@ -276,6 +277,7 @@ class Outlet:
 
     def _leave(self, consumer: _Consumer) -> None:
         self._by_identity.pop(consumer.identity, None)
+        consumer.finished |= consumer.end_sent and consumer.in_flight == 0
         consumer.disconnect()
         if consumer.guest:  # it may come back under its name, and its losses stay on the record
             consumer.lost += consumer.queue.clear()

@@ -89,9 +89,7 @@ class Planner:
         """Nodes that a process reads from."""
         return list(self.spec(chain[0]).inputs.values())
 
-    def plan(
-        self, chain: list[str], run: RunDirectory, incarnation: int, ended: list[str], resume_steps: dict[str, int]
-    ) -> SpawnPlan:
+    def plan(self, chain: list[str], run: RunDirectory, incarnation: int, resume_steps: dict[str, int]) -> SpawnPlan:
         """Return what a process has to be told for one of its lives."""
         edges = self.consumers(chain) + [edge for edge in self._graph.edges() if edge.target == chain[0]]
         return SpawnPlan(
@@ -105,7 +103,6 @@ class Planner:
             folders=[str(folder) for folder in self.pipeline.folders],
             keys=str(Path(self.pipeline.keys).resolve()) if self.pipeline.keys else "",
             incarnation=incarnation,
-            ended=ended,
             resume_steps=resume_steps,
         )
 
@@ -119,7 +116,7 @@ class Planner:
         }
 
     def _has_outlet(self, name: str, chain: list[str]) -> bool:
-        """Tell whether a node listens: at the end of a chain always, so that guests can join; inside where it is asked to."""
+        """Tell whether a node listens: always at the end of a chain (guests may join), inside it where it is asked to."""
         if issubclass(self.spec(name).node_type, Sink):
             return False
         read_from_outside = any(edge.target not in chain for edge in self._graph.consumers(name))

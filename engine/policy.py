@@ -8,7 +8,8 @@ from engine.exceptions import PipelineError
 
 __all__ = ["Policy"]
 
-_DEFAULT_DEPTH = 8
+_DEFAULT_DEPTH = {"drop_oldest": 32, "block": 4}
+"""Live queues ride out a hiccup; in a replay everything that waits makes the picture older."""
 _DEFAULT_BUFFER_S = 2.0
 
 
@@ -27,7 +28,7 @@ class Policy(msgspec.Struct, frozen=True):
     """
 
     name: Literal["block", "drop_oldest", "latest"]
-    depth: int = _DEFAULT_DEPTH
+    depth: int = _DEFAULT_DEPTH["block"]
     buffer_s: float = _DEFAULT_BUFFER_S
 
     @classmethod
@@ -49,7 +50,7 @@ class Policy(msgspec.Struct, frozen=True):
             case "latest", None:
                 return cls("latest", depth=1)
             case (("block" | "drop_oldest"), None):
-                return cls(name)
+                return cls(name, depth=_DEFAULT_DEPTH[name])
             case "block", int() | float() if 0 < value <= 3600:
                 return cls("block", buffer_s=float(value))
             case "drop_oldest", int() if 1 <= value <= 1_000_000:

@@ -14,6 +14,7 @@ import msgspec
 from engine.control import ControlServer
 from engine.pipeline import Pipeline
 from engine.plans import Planner
+from engine.requests import Desk
 from engine.rundir import RunDirectory
 from engine.summary import exit_status, status_table
 from engine.telemetry import ProcessReport
@@ -24,6 +25,7 @@ __all__ = ["Event", "Supervisor"]
 _STARTUP_LIMIT_S = 120.0
 _HANG_LIMIT_S = 30.0
 _DRAIN_LIMIT_S = 35.0
+_LAST_WORDS_S = 0.5
 _PROBLEMS_LIMIT = 200
 
 
@@ -71,8 +73,6 @@ class Supervisor:
         self._running_since = self._stopping_since = float("inf")
         self._signals = 0
         self._user_error = False
-        self._pending: dict[int, tuple[bytes, Any, str, Any]] = {}
-        self._request_number = 0
 
     def run(self, seconds: float | None = None) -> dict[str, Any]:
         """Run until the source ends, Ctrl-C, or `seconds` of running have passed; return the summary.
@@ -81,7 +81,14 @@ class Supervisor:
         """
         self._run_directory = RunDirectory(self._name)
         try:
-            self._server = ControlServer(self._run_directory.control)
+            return self._run(seconds)
+        finally:
+            self._run_directory.remove()
+
+    def _run(self, seconds: float | None) -> dict[str, Any]:
+        self._server = ControlServer(self._run_directory.control)
+        self._desk = Desk(self._server, self._by_node, self._planner)
+        try:
             with self._signals_counted():
                 for worker in self._workers.values():
                     self._spawn(worker)
@@ -92,8 +99,8 @@ class Supervisor:
         finally:
             for worker in self._workers.values():
                 worker.kill()
+                worker.release()
             self._server.close()
-            self._run_directory.remove()
 
     @contextmanager
     def _signals_counted(self) -> Iterator[None]:
@@ -136,12 +143,14 @@ class Supervisor:
         if self.phase in (Phase.STARTING, Phase.RUNNING):
             self.phase, self._stopping_since = Phase.STOPPING, time.monotonic()
         for worker in self._workers.values():
-            heads = self._planner.is_source(worker.nodes) or self._planner.reads_abroad(worker.nodes)
-            if heads and worker.phase in (Phase.READY, Phase.RUNNING):
+            head = self._planner.is_source(worker.nodes) or self._planner.reads_abroad(worker.nodes)
+            if worker.phase is Phase.READY:
+                self._start(worker)
+            if head and worker.phase is Phase.RUNNING:
                 self._command(worker, "stop")
                 worker.phase = Phase.STOPPING
-            elif heads and worker.phase is Phase.STARTING and not worker.alive:
-                worker.phase = Phase.STOPPED  # it was waiting for its restart
+            elif head and worker.restart_at < float("inf"):
+                self._end(worker, Phase.STOPPED, dead=True)
 
     def _abort(self, why: str) -> None:
         for worker in self._workers.values():
@@ -150,6 +159,14 @@ class Supervisor:
                 worker.kill()
                 worker.bury()
                 worker.phase = Phase.FAILED
+
+    def _end(self, worker: Worker, phase: Phase, *, dead: bool) -> None:
+        """Note that a process will not run again, and tell those that would wait for it."""
+        worker.phase, worker.restart_at = phase, float("inf")
+        for other in self._workers.values():
+            for node in worker.nodes:
+                self._command(other, "gone", node=node, dead=dead)
+        self._start_if_all_ready()
 
     def _event(self, level: str, node: str, text: str) -> None:
         self._on_event(Event(level, node, text))
@@ -161,13 +178,12 @@ class Supervisor:
     # Lives of the processes
 
     def _spawn(self, worker: Worker) -> None:
-        ended = [node for node, other in self._by_node.items() if other.ended]
         incarnation = worker.incarnation + 1
         steps = self._resume_steps(worker) if incarnation else {}
-        worker.spawn(self._planner.plan(worker.nodes, self._run_directory, incarnation, ended, steps))
+        worker.spawn(self._planner.plan(worker.nodes, self._run_directory, incarnation, steps))
 
     def _resume_steps(self, worker: Worker) -> dict[str, int]:
-        """Last step that all consumers of a restarted source are known to have had: it goes on there, losing nothing."""
+        """Last step that all consumers of a restarted source are known to have had: it goes on there."""
         steps = [
             member.step
             for edge in self._planner.consumers(worker.nodes)
@@ -187,12 +203,14 @@ class Supervisor:
             self._died(worker)
         elif worker.phase is Phase.STARTING and worker.alive and now - worker.started_at > _STARTUP_LIMIT_S:
             self._end_life(worker, Failure.STARTUP_TIMEOUT, f"not ready within {_STARTUP_LIMIT_S:g} s")
-        elif worker.phase is Phase.RUNNING and worker.silent_s > _HANG_LIMIT_S:
+        elif worker.phase in (Phase.RUNNING, Phase.STOPPING) and worker.silent_s > _HANG_LIMIT_S:
             self._end_life(worker, Failure.HANG, f"one message has kept it busy for {_HANG_LIMIT_S:g} s")
 
     def _died(self, worker: Worker) -> None:
-        for identity, message in self._server.receive(0.0):  # its last words may still be under way
-            self._hear(identity, message)
+        deadline = time.monotonic() + _LAST_WORDS_S
+        while not (worker.said_bye or worker.killed) and time.monotonic() < deadline:  # they may still be under way
+            for identity, message in self._server.receive(0.05):
+                self._hear(identity, message)
         if not worker.ended:
             kind = Failure.EXCEPTION if worker.failed_text else Failure.CRASH
             self._end_life(worker, kind, worker.failed_text or worker.describe_exit())
@@ -202,27 +220,21 @@ class Supervisor:
         worker.release()
         worker.bury()
         worker.failure = str(kind)
+        self._desk.fail(worker.nodes, str(kind))
         delay = None if self._user_error or self._signals else worker.plan_restart()
         if delay is None:
-            self._give_up(worker, f"{kind}: {why}")
+            self._give_up(worker, why if self._user_error else f"{kind}: {why}; given up")
         else:
             worker.phase = Phase.STARTING
             self._problem("warning", worker.name, f"{kind}: {why}; starts again in {delay:.1f} s")
 
     def _give_up(self, worker: Worker, why: str) -> None:
         """Go on without a process that will not stay up, as far as that makes sense."""
-        worker.phase = Phase.FAILED
-        self._problem("error", worker.name, why if self._user_error else f"{why}; given up")
-        for node in worker.nodes:
-            for producer in self._planner.producers(worker.nodes):
-                if producer in self._by_node:
-                    self._command(self._by_node[producer], "forget", target=node)
+        self._problem("error", worker.name, why)
+        self._end(worker, Phase.FAILED, dead=True)
         sinks_left = any(self._planner.is_sink(other.nodes) and not other.ended for other in self._workers.values())
         if not self._planner.is_sink(worker.nodes) or not sinks_left or self._user_error:
             self.stop()
-        for edge in self._planner.consumers(worker.nodes):
-            if edge.target in self._by_node and not self._by_node[edge.target].ended:
-                self._command(self._by_node[edge.target], "stop")
 
     def _command(self, worker: Worker, what: str, **fields: Any) -> None:
         if worker.identity and not worker.ended:
@@ -237,11 +249,13 @@ class Supervisor:
         worker = self._workers.get(str(message.get("process")))
         if worker is None or message.get("incarnation") != worker.incarnation:
             return
+        if worker.ended or worker.restart_at < float("inf"):
+            return  # the books of that life are closed
         worker.identity = identity
         match message.get("type"):
             case "ready":
                 worker.phase = Phase.READY
-                self._start_when_ready(worker)
+                self._welcome(worker)
             case "report":
                 worker.take_report(msgspec.convert(message["report"], ProcessReport), self._seconds_running)
             case "log":
@@ -252,10 +266,12 @@ class Supervisor:
                 if message["trace"]:
                     self._event("error", worker.name, message["trace"])
             case "answer":
-                self._pass_on_answer(message)
-            case "bye" if message["how"] == "done":
-                worker.release()
-                worker.phase = Phase.STOPPED
+                self._desk.answer(message)
+            case "bye":
+                worker.said_bye = True
+                if message["done"]:
+                    worker.release()
+                    self._end(worker, Phase.STOPPED, dead=False)
 
     def _hear_log(self, worker: Worker, message: dict[str, Any]) -> None:
         level = message["level"].lower()
@@ -264,22 +280,31 @@ class Supervisor:
         else:
             self._event("info", worker.name, message["text"])
 
-    def _start_when_ready(self, worker: Worker) -> None:
-        """Start everything once everybody is ready; later, a restarted process at once."""
-        if self.phase is Phase.STARTING and all(other.phase is Phase.READY for other in self._workers.values()):
+    def _start_if_all_ready(self) -> None:
+        workers = [worker for worker in self._workers.values() if not worker.ended]
+        if (
+            self.phase is Phase.STARTING
+            and not self._user_error
+            and all(worker.phase is Phase.READY for worker in workers)
+        ):
             self.phase, self._running_since = Phase.RUNNING, time.monotonic()
-            self._event("info", "", f"running: {', '.join(self._workers)}")
-            for other in self._workers.values():
-                self._start(other)
+            self._event("info", "", f"running: {', '.join(worker.name for worker in workers)}")
+            for worker in workers:
+                self._start(worker)
+
+    def _welcome(self, worker: Worker) -> None:
+        """Start everything once everybody is ready; later, a restarted process at once."""
+        if self.phase is Phase.STARTING:
+            self._start_if_all_ready()
         elif self.phase is Phase.RUNNING:
             self._event("info", worker.name, "runs again")
             self._start(worker)
         elif self.phase is Phase.STOPPING:
-            self._start(worker)
             self.stop()
 
     def _start(self, worker: Worker) -> None:
-        self._command(worker, "start")
+        gone = {node: other.phase is Phase.FAILED for node, other in self._by_node.items() if other.ended}
+        self._command(worker, "start", gone=gone)
         worker.phase = Phase.RUNNING
 
     def _serve(self, identity: bytes, message: dict[str, Any]) -> None:
@@ -290,36 +315,11 @@ class Supervisor:
             case "stop":
                 self._signals = max(self._signals, 1)
                 self._server.answer(identity, number, result="stopping")
-            case "set" | "command" if message.get("node") in self._by_node:
-                self._forward(identity, message)
             case "set" | "command":
-                known = ", ".join(self._by_node)
-                self._server.answer(identity, number, error=f"no node {message.get('node')!r}; known: {known}")
+                self._desk.serve(identity, message)
             case unknown:
                 error = f"unknown request {unknown!r}; known: status, set, command, stop"
                 self._server.answer(identity, number, error=error)
-
-    def _forward(self, identity: bytes, message: dict[str, Any]) -> None:
-        worker = self._by_node[message["node"]]
-        if worker.phase is not Phase.RUNNING:
-            self._server.answer(identity, message.get("id"), error=f"{message['node']} is {worker.phase}, not running")
-            return
-        self._request_number += 1
-        self._pending[self._request_number] = (identity, message.get("id"), message["node"], message.get("option"))
-        if len(self._pending) > 1000:
-            self._pending.pop(next(iter(self._pending)))
-        fields = {key: value for key, value in message.items() if key != "id"}
-        self._command(worker, "request", id=self._request_number, **fields)
-
-    def _pass_on_answer(self, message: dict[str, Any]) -> None:
-        identity, number, node, option = self._pending.pop(message["id"], (b"", None, "", None))
-        if not identity:
-            return
-        if message["ok"] and option is not None:  # a restart must come back with the value in force
-            options = self._planner.spec(node).options
-            changed = {**msgspec.to_builtins(options), option: message["result"]}
-            self._planner.spec(node).options = msgspec.convert(changed, type(options))
-        self._server.answer(identity, number, result=message.get("result"), error=message.get("error"))
 
     # What it all comes to
 

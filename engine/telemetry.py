@@ -25,8 +25,6 @@ class SpawnPlan(msgspec.Struct):
     folders: list[str]
     keys: str
     incarnation: int
-    ended: list[str]
-    """Nodes whose stream has ended already."""
     resume_steps: dict[str, int]
 
 
@@ -77,8 +75,8 @@ def add_lives(before: ProcessReport | None, after: ProcessReport) -> ProcessRepo
 def died(report: ProcessReport) -> ProcessReport:
     """Return the last report of a process that was killed.
 
-    Nobody can tell any more what became of the messages that were queued or under way in it: what never arrived shows as
-    `gap_steps` at the receiver.
+    Nobody can tell any more what became of the messages that were queued or under way in it: what never arrived shows
+    as `gap_steps` at the receiver.
     """
     outlets = [half._replace(in_flight=0, depth=0) for half in report.outlets]
     return msgspec.structs.replace(report, outlets=outlets)
@@ -114,11 +112,18 @@ def link_table(reports: list[ProcessReport]) -> list[dict[str, Any]]:
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for report in reports:
         for outlet in report.outlets:
-            row = rows.setdefault(outlet[:3], {})
-            row.update(outlet._asdict(), flushed=outlet.flushed + row.get("flushed", 0))
+            row = rows.setdefault(outlet[:3], _empty_row(outlet[:3]))
+            row.update(outlet._asdict(), flushed=outlet.flushed + row["flushed"])
         for inlet in report.inlets:
-            row = rows.setdefault(inlet[:3], {})
-            half = {**inlet._asdict(), "age_ms": inlet.age._asdict(), "flushed": inlet.flushed + row.get("flushed", 0)}
+            row = rows.setdefault(inlet[:3], _empty_row(inlet[:3]))
+            half = {**inlet._asdict(), "age_ms": inlet.age._asdict(), "flushed": inlet.flushed + row["flushed"]}
             del half["age"]
             row.update(half)
     return list(rows.values())
+
+
+def _empty_row(link: tuple[str, str, str]) -> dict[str, Any]:
+    """Return a row for a link that only one end of is known: the other is on another host, or has not reported yet."""
+    inlet = InletStatistics(*link)._asdict()
+    age = inlet.pop("age")
+    return {**OutletStatistics(*link, policy="")._asdict(), **inlet, "age_ms": age._asdict()}

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +19,7 @@ _WINDOW_S = 60.0
 _FIRST_BACKOFF_S = 0.1
 _SERIES_EVERY_S = 5.0
 _SERIES_LIMIT = 400
+_EXIT_LIMIT_S = 5.0
 
 
 class Phase(StrEnum):
@@ -59,6 +61,7 @@ class Worker:
         self.incarnation = -1
         self.failure = ""
         self.failed_text = ""
+        self.said_bye = False
         self.identity = b""
         self.report = ProcessReport()
         self._past: ProcessReport | None = None
@@ -81,7 +84,7 @@ class Worker:
         }
         self.incarnation = plan.incarnation
         self.phase, self.identity, self.restart_at = Phase.STARTING, b"", float("inf")
-        self.failed_text = ""
+        self.failed_text, self.said_bye = "", False
         self.started_at = self._beat_at = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "engine.child"], stdin=subprocess.PIPE, env=environment, process_group=0
@@ -108,6 +111,11 @@ class Worker:
         """True when it will not run again."""
         return self.phase in (Phase.STOPPED, Phase.FAILED)
 
+    @property
+    def killed(self) -> bool:
+        """True if a signal has ended it: there are no last words."""
+        return self._process is not None and (self._process.returncode or 0) < 0
+
     def describe_exit(self) -> str:
         """Say how the process ended."""
         status = self._process.returncode if self._process else None
@@ -122,11 +130,12 @@ class Worker:
     def release(self) -> None:
         """Reap the process and close our end of its standard input."""
         if self._process is not None and self._process.stdin is not None:
-            self._process.wait()
             try:
+                self._process.wait(_EXIT_LIMIT_S)
+            except subprocess.TimeoutExpired:  # a thread that the node has left behind
+                self.kill()
+            with suppress(BrokenPipeError):
                 self._process.stdin.close()
-            except BrokenPipeError:
-                return
 
     def take_report(self, report: ProcessReport, run_seconds: float) -> None:
         """Keep a report and work out the rates since the one before."""
@@ -138,7 +147,7 @@ class Worker:
                 "cpu": round((report.cpu_s - self.report.cpu_s) / elapsed, 3),
                 "busy": round(max(busy - before, 0.0) / elapsed, 3),
             }
-        if report.beat != self.report.beat or self.phase is not Phase.RUNNING:
+        if report.beat != self.report.beat or self.phase not in (Phase.RUNNING, Phase.STOPPING):
             self._beat_at = now
         self.report, self.heard_at = report, now
         self._sample_memory(run_seconds)

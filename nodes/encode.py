@@ -26,7 +26,14 @@ class EncodeOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Options of `encode`."""
 
     hop: Annotated[int, Meta(ge=1, le=100_000, description="Steps from frame to frame."), Live] = 20
-    max_hop: Annotated[int, Meta(ge=1, le=100_000, description="Largest hop that overload may lead to.")] = 160
+    max_hop: (
+        Annotated[int, Meta(ge=1, le=800_000, description="Largest hop that overload may lead to; null: 8 × hop.")]
+        | None
+    ) = None
+
+    def regulator(self) -> HopRegulator:
+        """Make a regulator of the hop."""
+        return HopRegulator(self.hop, 8 * self.hop if self.max_hop is None else self.max_hop)
 
 
 class Encode(Stage):
@@ -59,7 +66,7 @@ class Encode(Stage):
         self._size = (0, 0)
         self._epoch: int | None = None
         self._last_step: int | None = None
-        self._regulator = HopRegulator(self.options.hop, self.options.max_hop)
+        self._regulator: HopRegulator = self.options.regulator()
 
     def process(self, spikes: Spikes, port: str) -> Iterator[Windows]:
         """Return the windows that these steps complete."""
@@ -109,7 +116,7 @@ class Encode(Stage):
 
     def reconfigure(self, changed: frozenset[str]) -> None:
         """Take over a new hop."""
-        self._regulator = HopRegulator(self.options.hop, self.options.max_hop)
+        self._regulator = self.options.regulator()
         if self._encoder is not None:
             self._encoder.hop = self.options.hop
 

@@ -41,10 +41,9 @@ class Reconstruct(Stage):
     def setup(self) -> None:
         """Make the front end."""
         # Here and not above: torch is for the processes that compute.
-        from spikemm.reconstruction import FrontEnd
-
         from spikemm import encoding, response
         from spikemm.device import pick_device
+        from spikemm.reconstruction import FrontEnd
 
         self._windows = encoding.Windows
         self._effective_length = response.effective_length

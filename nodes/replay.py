@@ -1,11 +1,10 @@
 """`replay`: a recording as a source, at any speed."""
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from spikemm.recording import Recording
 
 from engine import Live, Source, Wait
 from engine.exceptions import ControlError
@@ -13,6 +12,7 @@ from nodes.messages import Spikes
 from nodes.playback import Playback
 from nodes.wishes import wished_number
 from spikemm.exceptions import OptionError, SpikeMMError
+from spikemm.recording import Recording
 
 __all__ = ["Replay"]
 
@@ -27,6 +27,9 @@ class ReplayOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     width: Annotated[int, Meta(ge=1, le=16384, description="Columns; 400 by default.")] | None = None
     rate_hz: Annotated[float, Meta(gt=0, le=1e6, description="Steps per second; 20000 by default.")] | None = None
     flip: Annotated[bool, Meta(description="Rows are stored bottom-up, as by a camera; the default.")] | None = None
+    layout: Annotated[
+        Literal["auto", "plain", "head", "wide", "array"], Meta(description="How the file is laid out.")
+    ] = "auto"
     speed: Annotated[float, Meta(ge=0, le=1e6, description="1: real time; 0: as fast as possible."), Live] = 1.0
     loop: Annotated[bool, Meta(description="Begin again at the end."), Live] = False
     start_step: Annotated[int, Meta(ge=0, description="First step to play; a loop returns to it.")] = 0
@@ -51,7 +54,8 @@ class Replay(Source):
 
     @staticmethod
     def _open(options: ReplayOptions) -> Recording:
-        recording = Recording(options.path, options.height, options.width, options.rate_hz, options.flip)
+        size = options.height, options.width
+        recording = Recording(options.path, *size, options.rate_hz, options.flip, layout=options.layout)
         if options.start_step >= recording.steps:
             raise OptionError(
                 f"start_step {options.start_step}: {options.path} has only {recording.steps} steps; begin earlier"
@@ -61,12 +65,9 @@ class Replay(Source):
     def setup(self) -> None:
         """Open the recording; a restarted node goes on behind the last step it sent."""
         self._recording = recording = self._open(self.options)
-        if recording.trailing_bytes:
-            self.context.counters["trailing_bytes"] = recording.trailing_bytes
-            self.context.log.warning(
-                "%s ends within a step: %d whole steps are played, the last %d bytes left out",
-                *(recording.path, recording.steps, recording.trailing_bytes),
-            )
+        for note in recording.notes:
+            self.context.log.warning("%s", note)
+        self.context.counters["trailing_bytes"] = recording.trailing_bytes
         last = self.context.resume_step
         position = self.options.start_step if last is None else last + 1
         clock, speed = self.context.clock, self.options.speed

@@ -82,15 +82,18 @@ class SyntheticCamera(Source):
             flicker=options.flicker,
             flicker_hz=options.flicker_hz,
         )
-        simulator.warm_up()
         self._camera = simulator.Simulator(scene, sensor, room, rate_hz=options.rate_hz, seed=options.seed)
         last = self.context.resume_step
         self._step = 0 if last is None else last + 1
         self._schedule: Schedule | None = None
+        # A chunk is made ahead: it leaves as soon as it is due, and kernels are compiled before the clock starts.
+        self._ahead: Any = self._camera.steps(options.chunk_steps)
 
     def produce(self) -> Spikes | Wait:
         """Return the next chunk once its last step has been sensed."""
         options, context = self.options, self.context
+        if self._ahead is None:
+            self._ahead = self._camera.steps(options.chunk_steps)
         schedule = self._schedule = self._schedule or Schedule(context.clock, options.rate_hz, self._step)
         late = schedule.behind(self._step + options.chunk_steps)
         if late < 0:
@@ -104,7 +107,7 @@ class SyntheticCamera(Source):
 
     def _spikes(self, lost: int) -> Spikes:
         options = self.options
-        start = self._step + lost
+        start, packed, self._ahead = self._step + lost, self._ahead, None
         self._step = start + options.chunk_steps
         self.context.count("steps", options.chunk_steps)
         return Spikes(
@@ -112,7 +115,7 @@ class SyntheticCamera(Source):
             count=options.chunk_steps,
             gap=lost,
             rate_hz=options.rate_hz,
-            packed=self._camera.steps(options.chunk_steps),
+            packed=packed,
             height=options.height,
             width=options.width,
         )

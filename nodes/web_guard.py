@@ -8,16 +8,14 @@ the page itself, and beyond loopback every request needs the token.
 import hmac
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from engine.exceptions import LinkError
 
 __all__ = ["bind", "guard", "is_loopback", "page_url", "same_origin"]
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -81,7 +79,7 @@ def same_origin(request: web.Request) -> bool:
     return origin is None or urlsplit(origin).netloc == request.host
 
 
-def guard(token: str, *, loopback: bool) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def guard(token: str, *, loopback: bool) -> Middleware:
     """Return the middleware that every request passes."""
 
     @web.middleware

@@ -50,7 +50,13 @@ class Bytes(Protocol):
 
 
 def kernel(function: _Function) -> _Function:
-    """Compile `function` with Numba: without the GIL, kept on disk, inlined, division as in numpy."""
+    """Compile `function` with Numba: without the GIL, kept on disk, inlined, division as in numpy.
+
+    Notes
+    -----
+    Numba notices a change of the file that holds a kernel, not one of the files that the kernel calls: whoever changes
+    this file empties the ``__pycache__`` beside it.
+    """
     return cast(_Function, numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=True)(function))
 
 

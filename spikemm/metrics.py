@@ -13,6 +13,7 @@ __all__ = ["Sine", "displacement", "fit_sine", "psnr"]
 
 _SMOOTHING_PX = 1.0
 _ROUNDS = 30
+_EXPLAINED = 0.05
 _STRAIGHT = 1e-3
 _NEAR = np.stack(np.meshgrid(np.arange(-7, 8), np.arange(-7, 8)), axis=-1).reshape(-1, 2).astype(np.float64)
 
@@ -73,28 +74,36 @@ def displacement(
 
     Notes
     -----
-    Gauss–Newton on slightly smoothed frames (σ = 1 px), sampled by cubic splines, gain and offset of the light fitted along; begun
-    at the best whole-pixel shift near the last frame's displacement, so that several px are right as well. Along a structure without contrast the
-    displacement is the smallest that explains the picture (Lucas and Kanade, 1981).
+    Gauss–Newton on slightly smoothed frames (σ = 1 px), sampled by cubic splines, gain and offset of the light
+    fitted along; begun at the last frame's displacement and, where that fails, at the best whole-pixel shift near
+    it, so that several px are right as well. Along a structure without contrast the displacement is the smallest
+    that explains the picture (Lucas and Kanade, 1981).
     """
     stack = _array(frames)
     x, y, width, height = roi
-    inside = 0 <= x and 0 <= y and x + width <= stack.shape[2] and y + height <= stack.shape[1]
+    inside = x >= 0 and y >= 0 and x + width <= stack.shape[2] and y + height <= stack.shape[1]
     if min(width, height) < 8 or not inside:
-        raise OptionError(f"region {roi} must be 8×8 or more and inside the frames of {stack.shape[2]}×{stack.shape[1]}")
+        raise OptionError(
+            f"region {roi} must be 8×8 or more and inside the frames of {stack.shape[2]}×{stack.shape[1]}"
+        )
     start = stack[0] if reference is None else _array(reference)
     smooth = gaussian_filter(start, _SMOOTHING_PX, mode="nearest")
     window = np.s_[y : y + height, x : x + width]
     gradient = np.stack([g[window].ravel() for g in _gradient(smooth)], axis=1)
     visible = _visible(gradient)
     level = smooth[window]
+    basis = np.column_stack((gradient @ visible, level.ravel(), np.ones(level.size)))
+    inverse = np.linalg.pinv(basis, rcond=1e-4)[:2]
     points = np.mgrid[window].astype(np.float64)
     found, last = np.zeros((len(stack), 2)), np.zeros(2)
     for i, frame in enumerate(stack):
         moved = gaussian_filter(frame, _SMOOTHING_PX, mode="nearest")
-        guess = visible @ _whole_pixels(moved, level, roi, last, visible)
         coefficients = spline_filter(moved, mode="mirror")
-        found[i] = last = _refine(coefficients, level.ravel(), gradient @ visible, points, guess)
+        shift, left = _refine(coefficients, level.ravel(), inverse, points, last)
+        if left > _EXPLAINED * level.var():
+            guess = visible @ _whole_pixels(moved, level, roi, last, visible)
+            shift, _ = _refine(coefficients, level.ravel(), inverse, points, guess)
+        found[i] = last = shift
     return found
 
 
@@ -106,7 +115,7 @@ def _visible(gradient: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _gradient(smooth: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Derivatives along x and y of the cubic spline through the pixels."""
+    """Return the derivatives along x and y of the cubic spline through the pixels."""
     grid = np.mgrid[0 : smooth.shape[0], 0 : smooth.shape[1]].astype(np.float64)
     coefficients = spline_filter(smooth, mode="mirror")
     step = 1e-3 * np.eye(2)
@@ -146,17 +155,18 @@ def _whole_pixels(
 def _refine(
     coefficients: NDArray[np.float64],
     level: NDArray[np.float64],
-    gradient: NDArray[np.float64],
+    inverse: NDArray[np.float64],
     points: NDArray[np.float64],
     shift: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    inverse = np.linalg.pinv(np.column_stack((gradient, level, np.ones_like(level))), rcond=1e-4)[:2]
+) -> tuple[NDArray[np.float64], float]:
+    """Gauss–Newton from `shift`; also the variance that it leaves unexplained."""
     for _ in range(_ROUNDS):
-        step = inverse @ (_sample(coefficients, points, shift).ravel() - level)
-        shift = shift - np.clip(step, -1.0, 1.0)
+        change = _sample(coefficients, points, shift).ravel() - level
+        step = inverse @ change
+        shift = shift - step / max(1.0, float(np.abs(step).max()))
         if float(np.abs(step).max()) < 1e-4:
             break
-    return shift
+    return shift, float(change.var())
 
 
 def fit_sine(x: NDArray[np.floating], steps: NDArray[np.integer], rate_hz: float, hz: float) -> Sine:
@@ -181,4 +191,6 @@ def fit_sine(x: NDArray[np.floating], steps: NDArray[np.integer], rate_hz: float
     values = np.asarray(x, dtype=np.float64)
     sine, cosine, offset = np.linalg.lstsq(basis, values, rcond=None)[0]
     left = values - basis @ np.array([sine, cosine, offset])
-    return Sine(float(np.hypot(sine, cosine)), float(np.arctan2(cosine, sine)), float(offset), float(np.sqrt(np.mean(left**2))))
+    return Sine(
+        float(np.hypot(sine, cosine)), float(np.arctan2(cosine, sine)), float(offset), float(np.sqrt(np.mean(left**2)))
+    )

@@ -1,4 +1,4 @@
-"""The whole path over a recording: encode → reconstruct → magnify → upsample, in memory that does not grow with its length."""
+"""The whole path over a recording: encode → reconstruct → magnify → upsample, in constant memory."""
 
 from collections.abc import Callable, Iterator
 from math import isfinite
@@ -18,7 +18,7 @@ CHUNK_STEPS = 2000
 
 
 def hop_of(rate_hz: float, fps: float) -> int:
-    """Steps from frame to frame for `fps` frames per second of sensor time.
+    """Return the steps from frame to frame for `fps` frames per second of sensor time.
 
     Raises
     ------
@@ -26,7 +26,9 @@ def hop_of(rate_hz: float, fps: float) -> int:
         If `fps` does not divide the rate; names the nearest values that do.
     """
     if not (isfinite(fps) and 0.0 < fps <= rate_hz):
-        raise OptionError(f"{fps:g} frames a second is not possible: take a value between 0 and the sensor's {rate_hz:g} Hz")
+        raise OptionError(
+            f"{fps:g} frames a second is not possible: take a value between 0 and the sensor's {rate_hz:g} Hz"
+        )
     hop = round(rate_hz / fps)
     if abs(hop * fps - rate_hz) > 1e-6 * rate_hz:
         below, above = int(rate_hz // fps) + 1, int(rate_hz // fps)

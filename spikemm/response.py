@@ -1,8 +1,8 @@
 """What a window of the front end keeps of a vibration.
 
-A frame is an average over a stretch of time, so a sine of frequency f comes out smaller. A stretch of fixed length L keeps
-sinc(f·L/rate) of its amplitude. The stretch of an ``interval`` reaches from spike to spike around the window, that of an ``isi``
-from one spike to the next, so their lengths depend on the light of each pixel.
+A frame is an average over a stretch of time, so a sine of frequency f comes out smaller. A stretch of fixed length
+L keeps sinc(f·L/rate) of its amplitude. The stretch of an ``interval`` reaches from spike to spike around the
+window, that of an ``isi`` from one spike to the next, so their lengths depend on the light of each pixel.
 """
 
 import numpy as np
@@ -23,8 +23,8 @@ def effective_length(front: MapSpec, light: torch.Tensor | float) -> torch.Tenso
     Parameters
     ----------
     front : MapSpec
-        The front end's map: ``rate`` w, ``interval`` w + 1/light (a regular train of period 1/light, the window thrown in at random),
-        ``isi`` 1/light.
+        The front end's map: ``rate`` w, ``interval`` w + 1/light (a regular train of period 1/light, the window
+        thrown in at random), ``isi`` 1/light.
     light : torch.Tensor or float
         Light in spikes per step, any shape. Light so dim that a spike is searched for beyond the reach counts as one
         spike in two windows.
@@ -65,8 +65,8 @@ def response_map(front: MapSpec, light: torch.Tensor, frequency_hz: float, rate_
 
     Notes
     -----
-    An ``isi`` is held from one spike to the next, so beside its length the place of its centre is random over one period, which
-    costs a second sinc. For ``interval`` that part is below a per cent.
+    An ``isi`` is held from one spike to the next, so beside its length the place of its centre is random over one
+    period, which costs a second sinc. For ``interval`` that part is below a per cent.
     """
     kept = window_response(effective_length(front, light), frequency_hz, rate_hz)
     return kept * kept if front.name == "isi" else kept
@@ -92,7 +92,7 @@ def require_response(front: MapSpec, light: float, frequency_hz: float, rate_hz:
     length = float(effective_length(front, light))
     keep = KEPT**0.5 if front.name == "isi" else KEPT
     raise OptionError(
-        f"the front end {front} keeps {max(kept, 0.0):.0%} of a vibration of {frequency_hz:g} Hz, and at least {KEPT:.0%} is needed: "
-        f"at a light of {light:.2g} spikes a step it averages {length:.0f} steps, good up to "
+        f"the front end {front} keeps {max(kept, 0.0):.0%} of a vibration of {frequency_hz:g} Hz, and at least "
+        f"{KEPT:.0%} is needed: at a light of {light:.2g} spikes a step it averages {length:.0f} steps, good up to "
         f"{highest_frequency(length, rate_hz, keep):.0f} Hz; take a shorter window or a lower band"
     )

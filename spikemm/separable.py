@@ -10,8 +10,8 @@ __all__ = ["BandedMatrix", "SeparableOperator"]
 class BandedMatrix:
     """A tall or square matrix, kept as dense blocks along its diagonal.
 
-    Entries below `tolerance` of the largest are left out; a block of rows shares one run of columns, so that applying it is a
-    batched matrix product that does only the work near the diagonal.
+    Entries below `tolerance` of the largest are left out; a block of rows shares one run of columns, so that
+    applying it is a batched matrix product that does only the work near the diagonal.
 
     Parameters
     ----------

@@ -73,18 +73,18 @@ def read_sidecar(path: Path) -> Facts:
     Raises
     ------
     RecordingError
-        It cannot be read, holds an unknown key, or a value of another type.
+        It cannot be read, holds a key that looks like a slip of the pen, or a value of another type. Other tools'
+        keys are none of our business.
     """
     sidecar = path.with_suffix(".yaml")
     if not sidecar.is_file():
         return Facts()
     stated = _parse(sidecar)
     for key in stated:
-        if key not in _KEYS:
-            near = difflib.get_close_matches(str(key), _KEYS, 1)
-            advice = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(_KEYS)}"
-            raise RecordingError(f"{sidecar}: unknown key {key!r}: {advice}")
-    facts = Facts(**{_KEYS[key][0]: value for key, value in stated.items()})
+        near = difflib.get_close_matches(str(key), _KEYS, 1, cutoff=0.8)
+        if key not in _KEYS and near:
+            raise RecordingError(f"{sidecar}: unknown key {key!r}: did you mean {near[0]!r}?")
+    facts = Facts(**{_KEYS[key][0]: value for key, value in stated.items() if key in _KEYS})
     facts.check(str(sidecar))
     return facts
 

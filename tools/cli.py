@@ -59,10 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process: status 0, that of the command, or 2 and one line for an error of the user."""
     try:
         status = app(list(sys.argv[1:] if arguments is None else arguments), prog_name="spikemm", standalone_mode=False)
-    except KeyboardInterrupt:
-        _end(_INTERRUPTED, "interrupted")
-    except typer.Abort:
-        _end(_INTERRUPTED, "interrupted")
+    except (KeyboardInterrupt, typer.Abort):
+        status = _INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
@@ -71,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if sentence is None:
             raise
         _end(_USER_ERROR, sentence)
+    # Newer versions of typer turn an interruption into this status themselves.
+    if status == _INTERRUPTED:
+        _end(_INTERRUPTED, "interrupted")
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # Makes the project's own environment, .venv, and puts it on the path. Sourced by demo.sh and test.sh:
-#   source tools/environment.sh        what SpikeMM needs
+#   source tools/environment.sh base   what SpikeMM needs
 #   source tools/environment.sh dev    the test tools and linters as well
 # A second call is quick: nothing is installed while pyproject.toml, the folder and the Python stay the same.
 
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
-EXTRA=${1:-}
+KIND=$1
 
 stop() {
     echo "spikemm: $*" >&2
@@ -41,8 +41,10 @@ install_packages() {
         echo "installing torch (the largest part) …"
         "${pip[@]}" "torch==2.13.0" 2>/dev/null || echo "torch 2.13.0 is not to be had here; taking what fits pyproject.toml"
     fi
-    echo "installing SpikeMM${EXTRA:+ and its $EXTRA tools} …"
-    "${pip[@]}" --editable ".${EXTRA:+[$EXTRA]}" || stop "the installation failed; pip's own words are above"
+    echo "installing SpikeMM ($KIND) …"
+    local project=.
+    [ "$KIND" = base ] || project=".[$KIND]"
+    "${pip[@]}" --editable "$project" || stop "the installation failed; pip's own words are above"
 }
 
 # What the installation depends on: if it is as in the stamp, there is nothing to do.
@@ -54,7 +56,7 @@ PYTHON
 }
 
 [ -x .venv/bin/python ] || { PYTHON=$(find_python); make_venv; }
-STAMP=.venv/installed-${EXTRA:-base}
+STAMP=.venv/installed-$KIND
 if [ "$(fingerprint)" != "$(cat "$STAMP" .venv/installed-dev 2>/dev/null | head -n 1)" ]; then
     install_packages
     fingerprint >"$STAMP"

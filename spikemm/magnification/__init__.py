@@ -1,19 +1,20 @@
 """Motion magnification, frame by frame and causal.
 
-``alpha`` means one thing everywhere: displacement in the output over true displacement of the scene. 0 freezes, 1 leaves the motion as it
-is in the scene, 10 makes it ten times as large. Modes:
+``alpha`` means one thing everywhere: displacement in the output over true displacement of the scene. 0 freezes, 1
+leaves the motion as it is in the scene, 10 makes it ten times as large. Modes:
 
 static
-    The displacement from a reference, the mean position of about the last second of sensor time, comes out alpha times as large. Drift
-    slower than that is followed and not magnified. No frequency is known, so no response is divided out: a vibration of which
-    the front end shows the part H comes out alpha·H times as large.
+    The displacement from a reference, the mean position of about the last second of sensor time, comes out alpha
+    times as large. Drift slower than that is followed and not magnified. No frequency is known, so no response is
+    divided out: a vibration of which the front end shows the part H comes out alpha·H times as large.
 dynamic
-    The output at a frame stands alpha·(d − d₋) from where the frame before stood, d and d₋ being the displacements of the two:
-    motion between frames is magnified, and what stands still looks as it is. 0 shows the place of one frame before.
+    The output at a frame stands alpha·(d − d₋) from where the frame before stood, d and d₋ being the displacements
+    of the two: motion between frames is magnified, and what stands still looks as it is. 0 shows the place of one
+    frame before.
 band
-    The displacement inside a band of frequencies comes out alpha times as large, all other motion as it is. The front end's response is
-    divided out: by ``warp`` at the frequency that dominates the motion, by ``linear`` at the band's centre, so that there a vibration
-    elsewhere in the band is off by the ratio of the responses.
+    The displacement inside a band of frequencies comes out alpha times as large, all other motion as it is. The
+    front end's response is divided out: by ``warp`` at the frequency that dominates the motion, by ``linear`` at
+    the band's centre, so that there a vibration elsewhere in the band is off by the ratio of the responses.
 
 Formula (12) of Zhang et al., *SpikeMM*, writes the factor as 1 + α; here it is the whole factor.
 """

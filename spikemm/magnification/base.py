@@ -84,9 +84,13 @@ class MagnifierOptions:
         if self.mode not in ("static", "dynamic", "band"):
             raise OptionError(f"magnification mode {self.mode!r} is unknown; take static, dynamic or band")
         if (self.mode == "band") != (self.band_hz is not None):
-            raise OptionError(f"mode {self.mode} with band {self.band_hz}: band mode needs a band, the others take none")
+            raise OptionError(
+                f"mode {self.mode} with band {self.band_hz}: band mode needs a band, the others take none"
+            )
         if min(self.height, self.width) < MINIMUM_SIZE:
-            raise OptionError(f"frames of {self.height}×{self.width} are too small: {MINIMUM_SIZE}×{MINIMUM_SIZE} at least")
+            raise OptionError(
+                f"frames of {self.height}×{self.width} are too small: {MINIMUM_SIZE}×{MINIMUM_SIZE} at least"
+            )
 
 
 class Magnifier(Protocol):
@@ -120,8 +124,8 @@ class FrameMagnifier(ABC):
     Raises
     ------
     OptionError
-        If `alpha` is negative or not finite; if the band is not 0 < low < high < half the frame rate; if the front end keeps
-        less than 0.3 of the band's centre even in full light.
+        If `alpha` is negative or not finite; if the band is not 0 < low < high < half the frame rate; if the front
+        end keeps less than 0.3 of the band's centre even in full light.
     """
 
     def __init__(self, options: MagnifierOptions) -> None:
@@ -167,7 +171,7 @@ class FrameMagnifier(ABC):
 
     @property
     def response_hz(self) -> float:
-        """The band's geometric centre, where the front end's response is divided out; 0 outside band mode, where nothing is."""
+        """The band's geometric centre, where the front end's response is divided out; 0 outside band mode."""
         return 0.0 if self._band_hz is None else (self._band_hz[0] * self._band_hz[1]) ** 0.5
 
     @property

@@ -8,7 +8,7 @@ import torch
 __all__ = ["DominantFrequency"]
 
 MEMORY_FRAMES = 32
-CHANGE = 0.01
+CHANGE = 0.003
 """Relative change below which the frequency is left as it is."""
 
 LEAST_GAIN = 0.7
@@ -19,9 +19,10 @@ LEAST_SINE = 0.25
 
 
 class DominantFrequency:
-    """Follow the frequency of a band-passed field by the correlation of neighbouring samples.
+    """Follow the frequency of a band-passed field by three neighbouring samples.
 
-    A sine sampled every T seconds has E[x·x₋]/E[x²] = cos(2πfT); of several it gives a mean weighted by power.
+    A sine sampled every T seconds has x₊ + x₋ = 2·cos(2πfT)·x, at every sample; least squares over the field and
+    the last frames give the frequency, of several a mean weighted by power.
 
     Parameters
     ----------
@@ -33,19 +34,20 @@ class DominantFrequency:
     Attributes
     ----------
     hz : float
-        The frequency, changed in steps of at least 1 %.
+        The frequency, changed in steps of at least 0.3 %.
     """
 
     def __init__(self, band_hz: tuple[float, float], initial_hz: float) -> None:
         self.hz = initial_hz
         self._band = band_hz
         self._last: torch.Tensor | None = None
+        self._before: torch.Tensor | None = None
         self._sums: torch.Tensor | None = None
         self._seconds = 0.0
         self._count = 0
 
     def undo(self, moved: torch.Tensor, gain: complex, seconds: float) -> torch.Tensor:
-        """Return the field with the filter's complex `gain` at `hz` divided out; call before `step` with the same field.
+        """Divide the filter's complex `gain` at `hz` out of the field; call before `step` with the same field.
 
         c0·x + c1·x₋ with c0 + c1·exp(−2πifT) = 1/gain puts amplitude and phase of that frequency right.
         """
@@ -63,12 +65,15 @@ class DominantFrequency:
 
         Another sampling interval than before starts the correlation anew.
         """
-        last, self._last = self._last, moved
-        if last is None or abs(seconds - self._seconds) > 1e-9:
-            self._sums, self._seconds, self._count = None, seconds, 0
+        before, last = self._before, self._last
+        self._before, self._last = last, moved
+        if abs(seconds - self._seconds) > 1e-9:
+            self._before, self._sums, self._seconds, self._count = None, None, seconds, 0
             return False
-        pair = (weight * (moved * last).sum(0)).sum()
-        own = 0.5 * (weight * (moved * moved + last * last).sum(0)).sum()
+        if before is None or last is None:
+            return False
+        pair = 0.5 * (weight * (last * (moved + before)).sum(0)).sum()
+        own = (weight * (last * last).sum(0)).sum()
         sums = torch.stack((pair, own))
         self._count += 1
         share = 1.0 / min(self._count, MEMORY_FRAMES)

@@ -25,10 +25,11 @@ class LinearMagnifier(FrameMagnifier):
 
     Notes
     -----
-    Right while alpha·δ < λ/8 for structures of wavelength λ from 6 px up: there gain within 10 %; beyond, edges clip and ring and the
-    gain falls. Noise grows by alpha, and flicker is magnified like motion, but for the frame's mean, which is left alone. A
-    Laplacian pyramid (Wu et al., *Eulerian Video Magnification*, 2012) with one factor for all levels but the finest adds up to the
-    one low-pass used here. Cost: about 1.5 ms a 250×400 frame on one core.
+    Right while alpha·δ < λ/8 for structures of wavelength λ from 6 px up: there gain within 10 %; beyond, edges
+    clip and ring and the gain falls. Noise grows by alpha, and flicker is magnified like motion, but for the
+    frame's mean, which is left alone. A Laplacian pyramid (Wu et al., *Eulerian Video Magnification*, 2012) with
+    one factor for all levels but the finest adds up to the one low-pass used here. Cost: about 1 ms a 250×400
+    frame on one core.
     """
 
     def _restart(self, frame: torch.Tensor) -> None:

@@ -28,6 +28,9 @@ STRAIGHT = 1e-3
 CURVED = 0.25
 """Part of the explained power that may be left over because pictures are not planes: it is no noise."""
 
+REACH_PX, LOST_PX = 2.5, 5.0
+"""Displacements from the reference up to the first are measured; beyond the second nothing counts as measured."""
+
 COARSER = 4
 """Levels above the cells, each of half the size: flat places take the motion of what lies within 64 px."""
 
@@ -54,7 +57,7 @@ def _smooth(frame: torch.Tensor) -> torch.Tensor:
 
 
 def _gradient(smooth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Derivatives along x and y; two pixels are lost on every side."""
+    """Return the derivatives along x and y; two pixels are lost on every side."""
     rows, columns = smooth[2:-2], smooth[:, 2:-2]
     gx = _NEAR * (rows[:, 3:-1] - rows[:, 1:-3]) + _FAR * (rows[:, 4:] - rows[:, :-4])
     gy = _NEAR * (columns[3:-1] - columns[1:-3]) + _FAR * (columns[4:] - columns[:-4])
@@ -74,7 +77,8 @@ class Measurement(NamedTuple):
     Attributes
     ----------
     displacement : torch.Tensor
-        (2, h, w) x and y in px of the scene (the response divided out), that of the surroundings where the picture says nothing.
+        (2, h, w) x and y in px of the scene (the response divided out), that of the surroundings where the picture
+        says nothing.
     structure : torch.Tensor
         (3, h, w) the structure tensor xx, xy, yy that the estimate was solved with.
     residual : torch.Tensor
@@ -92,10 +96,11 @@ class Measurement(NamedTuple):
 class MotionEstimator:
     """Weighted least squares on the brightness constancy of smoothed frames (Lucas and Kanade 1981), in one step.
 
-    The gradient in the normal equations is ⅔ of the reference's and ⅓ of the frame's, which makes the one step a Padé approximant: a
-    sine of k rad/px moved by d is measured as 3·sin(kd)/(k·(2 + cos(kd))), 0.6 % low at kd = 1. Every pixel's gradient is multiplied by what the
-    front end keeps of a vibration there, so that bright and dark pixels, with their windows of different length, agree on the
-    displacement of the scene. A global gain and offset, fitted away from edges, takes the lighting out first.
+    The gradient in the normal equations is ⅔ of the reference's and ⅓ of the frame's, which makes the one step a
+    Padé approximant: a sine of k rad/px moved by d is measured as 3·sin(kd)/(k·(2 + cos(kd))), 0.6 % low at kd =
+    1. Every pixel's gradient is multiplied by what the front end keeps of a vibration there, so that bright and
+    dark pixels, with their windows of different length, agree on the displacement of the scene. A global gain and
+    offset, fitted away from edges, takes the lighting out first.
 
     Parameters
     ----------
@@ -142,14 +147,19 @@ class MotionEstimator:
     @staticmethod
     def _levelled(smooth: torch.Tensor, reference: _Reference) -> torch.Tensor:
         """Give `smooth` the level and contrast that the reference has away from edges."""
-        w, a, b = reference.level_weight, smooth[2:-2, 2:-2], reference.smooth[2:-2, 2:-2]
+        a, b = smooth[2:-2, 2:-2], reference.smooth[2:-2, 2:-2]
+        # What came in or left must not count as light: pixels that changed far more than most weigh little.
+        change = (a - b) ** 2
+        usual = change[::CELL, ::CELL].median()
+        w = reference.level_weight / (1.0 + change / (9.0 * usual + DARK**2))
+        w = w / w.sum().clamp(min=1e-6)
         mean_a, mean_b = (w * a).sum(), (w * b).sum()
         spread_a, spread_b = (w * a * a).sum() - mean_a**2, (w * b * b).sum() - mean_b**2
         gain = ((spread_b.clamp(min=0) + 1e-8) / (spread_a.clamp(min=0) + 1e-8)).sqrt()
         return smooth * gain + (mean_b - gain * mean_a)
 
     def _moments(self, smooth: torch.Tensor, reference: _Reference) -> torch.Tensor:
-        """Means over cells and their neighbours: xx, xy, yy of the gradients, x and y times the change, the change squared."""
+        """Means over cells: gradients xx, xy, yy, the change times x and y, the change squared."""
         change = (reference.smooth - smooth)[2:-2, 2:-2]
         rx, ry = (self._response * g for g in reference.gradient)
         fx, fy = (self._response * g for g in _gradient(smooth))
@@ -160,16 +170,30 @@ class MotionEstimator:
 
 def _solve(moments: torch.Tensor, noise: torch.Tensor) -> Measurement:
     """Solve from coarse to fine: what a level's own data leave open, the coarser level fills in."""
+    moments = _definite(moments)
     levels = [(moments, noise[None])]
     for _ in range(COARSER):
         finer, finer_noise = levels[-1]
         levels.append((smooth_cells(_halved(finer)), _halved(finer_noise)))
     displacement = torch.zeros_like(levels[-1][0][:2])
     for level, (m, n) in reversed(list(enumerate(levels))):
-        displacement = _towards(_resized(displacement, m), m, n[0] * 0.25**level)
+        displacement = _within_reach(_towards(_resized(displacement, m), m, n[0] * 0.25**level))
     explained = (displacement * _product(moments, displacement)).sum(0)
     residual = moments[5] - 2.0 * (displacement * moments[3:5]).sum(0) + (1.0 - CURVED) * explained
     return Measurement(displacement, moments[:3], residual.clamp(min=0), _decided(moments, noise))
+
+
+def _definite(moments: torch.Tensor) -> torch.Tensor:
+    """Make the structure tensor positive: mixing two frames' gradients may not, where they show different things."""
+    xx, yy = moments[0].clamp(min=0), moments[2].clamp(min=0)
+    most = (xx * yy).sqrt()
+    return torch.cat((torch.stack((xx, torch.minimum(torch.maximum(moments[1], -most), most), yy)), moments[3:]))
+
+
+def _within_reach(displacement: torch.Tensor) -> torch.Tensor:
+    """Fade displacements out that are too large to be measured by gradients."""
+    length = (displacement * displacement).sum(0).sqrt()
+    return displacement * ((LOST_PX - length) / (LOST_PX - REACH_PX)).clamp(0.0, 1.0)
 
 
 def _prior(moments: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:

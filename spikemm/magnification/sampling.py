@@ -10,8 +10,10 @@ __all__ = ["SplineSampler", "sample_field"]
 
 
 def _interpolation_matrix(size: int) -> NDArray[np.float64]:
-    """Matrix from samples to the coefficients of the cubic B-spline through them, mirrored at the outer pixels' centres."""
-    samples = np.diag(np.full(size, 4.0 / 6.0)) + np.diag(np.full(size - 1, 1 / 6), 1) + np.diag(np.full(size - 1, 1 / 6), -1)
+    """Matrix from samples to the coefficients of the cubic B-spline through them, mirrored at the ends."""
+    samples = (
+        np.diag(np.full(size, 4.0 / 6.0)) + np.diag(np.full(size - 1, 1 / 6), 1) + np.diag(np.full(size - 1, 1 / 6), -1)
+    )
     samples[0, 1] = samples[-1, -2] = 2.0 / 6.0
     return np.linalg.inv(samples)
 
@@ -40,14 +42,16 @@ class SplineSampler:
 
     Notes
     -----
-    Coefficients by a banded matrix, then a sample as a weighted mean of four linear ones (Sigg and Hadwiger, *GPU Gems 2*, ch. 20). Keys
-    cubics with a = −0.75 (torch's and OpenCV's) shift a smooth picture by 0.342 px when asked for 0.3; splines don't.
+    Coefficients by a banded matrix, then a sample as a weighted mean of four linear ones (Sigg and Hadwiger, *GPU
+    Gems 2*, ch. 20). Keys cubics with a = −0.75 (torch's and OpenCV's) shift a smooth picture by 0.342 px when
+    asked for 0.3; splines don't.
     """
 
     def __init__(self, height: int, width: int, device: str) -> None:
         self._coefficients = SeparableOperator(_interpolation_matrix(height), _interpolation_matrix(width), device)
         self._y = torch.arange(height, device=device, dtype=torch.float32)[:, None]
         self._x = torch.arange(width, device=device, dtype=torch.float32)
+        self._grid = torch.empty((1, height, width, 2), device=device)
         self._scale = 2.0 / (width - 1), 2.0 / (height - 1)
 
     def warp(self, frame: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
@@ -65,15 +69,19 @@ class SplineSampler:
         y0, y1, wy = _pair(self._y - shift[1])
         x0, x1 = (x * self._scale[0] - 1.0 for x in (x0, x1))
         y0, y1 = (y * self._scale[1] - 1.0 for y in (y0, y1))
-        upper = torch.lerp(self._linear(coefficients, x0, y0), self._linear(coefficients, x1, y0), wx)
-        lower = torch.lerp(self._linear(coefficients, x0, y1), self._linear(coefficients, x1, y1), wx)
+        upper = torch.lerp(self._linear(coefficients, x0, y0), self._linear(coefficients, x1, None), wx)
+        lower = self._linear(coefficients, None, y1)
+        lower = torch.lerp(self._linear(coefficients, x0, None), lower, wx)
         return torch.lerp(upper, lower, wy)
 
-    @staticmethod
-    def _linear(coefficients: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        grid = torch.stack((x, y), dim=-1)[None]
+    def _linear(self, coefficients: torch.Tensor, x: torch.Tensor | None, y: torch.Tensor | None) -> torch.Tensor:
+        """Sample linearly at (x, y); None keeps the last call's, since filling the grid costs as much as sampling."""
+        if x is not None:
+            self._grid[0, ..., 0] = x
+        if y is not None:
+            self._grid[0, ..., 1] = y
         return torch.nn.functional.grid_sample(
-            coefficients[None], grid, mode="bilinear", padding_mode="reflection", align_corners=True
+            coefficients[None], self._grid, mode="bilinear", padding_mode="reflection", align_corners=True
         )[0, 0]
 
 

@@ -1,7 +1,7 @@
 """Causal filters along time, for samples whose distance in time may change.
 
-Every filter is stepped with the time since the last sample, so that a change of hop changes its coefficients and not its band.
-All states are linear in the samples; a filter's memory is two fields a section.
+Every filter is stepped with the time since the last sample, so that a change of hop changes its coefficients and
+not its band. All states are linear in the samples; a filter's memory is two fields a section.
 """
 
 from functools import lru_cache
@@ -81,8 +81,8 @@ def check_band(band_hz: tuple[float, float], frame_rate_hz: float) -> tuple[floa
         raise OptionError(f"a band of {low:g} to {high:g} Hz is empty: give 0 < low < high")
     if high >= frame_rate_hz / 2.0:
         raise OptionError(
-            f"a band up to {high:g} Hz does not fit {frame_rate_hz:g} frames a second (below {frame_rate_hz / 2.0:g} Hz): "
-            f"lower the band, or take more than {2.0 * high:g} frames a second"
+            f"a band up to {high:g} Hz does not fit {frame_rate_hz:g} frames a second "
+            f"(below {frame_rate_hz / 2.0:g} Hz): lower the band, or take more than {2.0 * high:g} frames a second"
         )
     return low, high
 
@@ -97,9 +97,9 @@ class BandPass:
 
     Notes
     -----
-    Two resonators in trapezoidal (bilinear, pre-warped) form, whose states are those of the integrators: they stay meaningful
-    when the sampling interval changes. At an interval that cannot hold the band the filter restarts and gives zeros. Source: V. Zavalishin,
-    *The Art of VA Filter Design*, ch. 4.
+    Two resonators in trapezoidal (bilinear, pre-warped) form, whose states are those of the integrators: they stay
+    meaningful when the sampling interval changes. At an interval that cannot hold the band the filter restarts and
+    gives zeros. Source: V. Zavalishin, *The Art of VA Filter Design*, ch. 4.
     """
 
     def __init__(self, low_hz: float, high_hz: float) -> None:

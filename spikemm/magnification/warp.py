@@ -16,10 +16,13 @@ MEMORY_FRAMES = 32
 """Frames over which noise and significance are averaged."""
 
 FAINT, CLEAR = 1.5, 2.5
-"""A motion's power in units of what noise alone gives: nothing is moved below the first, everything above the second."""
+"""A motion's power in units of what noise alone gives: nothing moves below the first, all above the second."""
 
 FAR_PX = 0.5
 """Mean displacement beyond which a nearer reference is taken."""
+
+FURTHEST_PX = 12.0
+"""No content is moved further than this: beyond, the picture would fold over."""
 
 INVERSIONS = 6
 
@@ -34,16 +37,20 @@ class WarpMagnifier(FrameMagnifier):
 
     Notes
     -----
-    Right for motions of 0.02 to 1 px going in and up to 10 px coming out: gain within 5 %. Cost: 4–5 ms a 250×400 frame on one core.
+    Right for motions of 0.02 to 1 px going in and up to 10 px coming out: gain within 5 %. Cost: 6–10 ms a 250×400
+    frame on one core.
 
-    With δ the filtered displacement of the scene and H what the front end shows of it, the frame shows content at H·δ and it belongs at
-    α·δ, so it is moved by (α − H)·δ. Motion is significant where its power, averaged over `MEMORY_FRAMES` frames, stands out from what the
-    residual's noise would give; elsewhere nothing is moved, so that still parts do not shiver. That is a matter of averaging and not of
-    size: a small motion that lasts is found. The field is smooth over about 3 px, so the background within about 10 px of a moving thing is stretched along.
+    With δ the filtered displacement of the scene and H what the front end shows of it, the frame shows content at
+    H·δ and it belongs at α·δ, so it is moved by (α − H)·δ. Motion is significant where its power, averaged over
+    `MEMORY_FRAMES` frames, stands out from what the residual's noise would give; elsewhere nothing is moved, so
+    that still parts do not shiver. That is a matter of averaging and not of size: a small motion that lasts is
+    found. The field is smooth over about 3 px, so the background within about 10 px of a moving thing is stretched
+    along.
 
-    In band mode the warp fades in over one settling time of the filter, the inverse of the band's width. The front end's response and
-    the filter's own gain and phase are then divided out at the frequency that dominates the significant motion, found while running;
-    until there is such a motion, at the band's centre. Several frequencies at once are magnified by the factor right for their mean.
+    In band mode the warp fades in over one settling time of the filter, 1.5 over the band's width. The front
+    end's response and the filter's own gain and phase are then divided out at the frequency that dominates the
+    significant motion, found while running; until there is such a motion, at the band's centre. Several
+    frequencies at once are magnified by the factor right for their mean.
     """
 
     def __init__(self, options: MagnifierOptions) -> None:
@@ -89,16 +96,19 @@ class WarpMagnifier(FrameMagnifier):
         self._approach(frame, measured, displacement)
         certain = self._significance()
         shift = (self.alpha - self._kept) * certain * self._fade() * self._tuned(measured, moved, certain, seconds)
-        return self._sampler.warp(frame, self._spread(shift))
+        length = (shift * shift).sum(0).sqrt()
+        return self._sampler.warp(frame, self._spread(shift * (FURTHEST_PX / length.clamp(min=FURTHEST_PX))))
 
-    def _tuned(
-        self, measured: Measurement, moved: torch.Tensor, certain: torch.Tensor, seconds: float
-    ) -> torch.Tensor:
+    def _tuned(self, measured: Measurement, moved: torch.Tensor, certain: torch.Tensor, seconds: float) -> torch.Tensor:
         """Follow the frequency that dominates, and undo there what the filter does to amplitude and phase."""
         if self._dominant is None or not isinstance(self._filter, BandPass) or not self._filter.passes(seconds):
             return moved
         undone = self._dominant.undo(moved, self._filter.response(self._dominant.hz, seconds), seconds)
-        weight = (measured.structure[0] + measured.structure[2]) * certain * (self._power[0] / self._power[0].max().clamp(min=1e-12))
+        weight = (
+            (measured.structure[0] + measured.structure[2])
+            * certain
+            * (self._power[0] / self._power[0].max().clamp(min=1e-12))
+        )
         settled = self._fade() == 1.0
         if self._dominant.step(moved, weight if settled else 0.0 * weight, seconds):
             self._respond()
@@ -119,7 +129,9 @@ class WarpMagnifier(FrameMagnifier):
     def _significance(self) -> torch.Tensor:
         power, components = spread_cells(self._power)
         x = ((power / (components + 1e-12) - FAINT) / (CLEAR - FAINT)).clamp(0.0, 1.0)
-        return x * x * (3.0 - 2.0 * x) * ((self._kept - 0.8 * KEPT) / (0.2 * KEPT)).clamp(0.0, 1.0)
+        bright = ((self._kept - 0.8 * KEPT) / (0.2 * KEPT)).clamp(0.0, 1.0)
+        certain: torch.Tensor = x * x * (3.0 - 2.0 * x) * bright
+        return certain
 
     def _approach(self, frame: torch.Tensor, measured: Measurement, displacement: torch.Tensor) -> None:
         """Take a nearer reference where the scene has left the last one, and carry the way so far along."""

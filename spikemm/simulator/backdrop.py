@@ -45,7 +45,9 @@ def paint_desk_top(below: Plane, x: Plane, y: Plane, top: float, left: float, ri
 def _paint_wall(x: Plane, y: Plane) -> Plane:
     vignette = 1.0 - 0.30 * (((x - 170.0) / 260.0) ** 2 + ((y - 90.0) / 210.0) ** 2)
     window = blob(x - 300.0, y - 40.0, 70.0, 60.0) + 0.6 * blob(x - 120.0, y - 70.0, 60.0, 70.0)
-    plaster = 0.010 * noise(x, y, 2.6, 2.6, 11) + 0.012 * noise(x, y, 9.0, 9.0, 12) + 0.012 * noise(x, y, 34.0, 34.0, 13)
+    plaster = (
+        0.010 * noise(x, y, 2.6, 2.6, 11) + 0.012 * noise(x, y, 9.0, 9.0, 12) + 0.012 * noise(x, y, 34.0, 34.0, 13)
+    )
     return (0.15 + 0.07 * window) * np.clip(vignette, 0.35, 1.0) + plaster
 
 

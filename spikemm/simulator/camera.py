@@ -18,13 +18,13 @@ _CHUNK_STEPS = 64
 class Simulator:
     """An integrate-and-fire camera in front of a scene.
 
-    Every pixel adds the light of a step to its charge; where the charge reaches the threshold of 1 the pixel fires and keeps
-    the rest. Charges start at random, so that pixels of equal light do not fire together. Step k gathers the light of the
-    instant (k + ½) / rate, so the displacement in a window centred on step t is that of the time t / rate.
+    Every pixel adds the light of a step to its charge; where the charge reaches the threshold of 1 the pixel fires and
+    keeps the rest. Charges start at random, so that pixels of equal light do not fire together. Step k gathers the
+    light of the instant (k + ½) / rate, so the displacement in a window centred on step t is that of the time t / rate.
 
-    The same arguments give the same spikes, however the steps are asked for. Without disturbance and temporal noise the
-    light is looked up in fixed point (3·10⁻⁵ spikes per step, dithered) at 129 displacements; otherwise it is computed at
-    every step, several times slower, and shadow and sway are linear over segments of 5 ms.
+    The same arguments give the same spikes, however the steps are asked for. Without disturbance and temporal noise
+    the light is looked up in fixed point (3·10⁻⁵ spikes per step, dithered) at 129 displacements; otherwise it is
+    computed at every step, several times slower, and shadow and sway are linear over segments of 5 ms.
 
     Parameters
     ----------
@@ -54,7 +54,9 @@ class Simulator:
         if not (math.isfinite(rate_hz) and rate_hz > 0.0):
             raise OptionError(f"rate is {rate_hz} Hz; it must be a finite number above 0")
         if scene.hz > rate_hz / 4.0:
-            raise OptionError(f"the scene vibrates at {scene.hz:g} Hz; at {rate_hz:g} steps/s use at most {rate_hz / 4:g} Hz")
+            raise OptionError(
+                f"the scene vibrates at {scene.hz:g} Hz; at {rate_hz:g} steps/s use at most {rate_hz / 4:g} Hz"
+            )
         if seed < 0:
             raise OptionError(f"seed is {seed}; it must be 0 or above")
         self.scene = scene

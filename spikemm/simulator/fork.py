@@ -3,7 +3,7 @@
 import numpy as np
 
 from spikemm.simulator.backdrop import paint_backdrop, paint_desk_top
-from spikemm.simulator.texture import Plane, blob, box, cover, noise, over, ramp, stripe
+from spikemm.simulator.texture import Plane, bar, blob, box, cover, noise, over, ramp, stripe
 
 __all__ = ["REGIONS", "paint_fork"]
 
@@ -48,8 +48,8 @@ def _metal(x: Plane, y: Plane) -> Plane:
 def _engraving(x: Plane, y: Plane) -> Plane:
     rings = sum(stripe(y - at, 0.9) for at in (112.0, 116.0, 120.0))
     across = x - _CENTRE - _PRONG
-    marks = sum(cover(box(across - dx, y - dy, w, h)) for dx, dy, w, h in _STAMP)
-    return 0.09 * rings * stripe(np.abs(x - _CENTRE) - _PRONG, _HALF) + 0.17 * np.clip(marks, 0.0, 1.0)
+    marks = sum(bar(across - dx, y - dy, w, h) for dx, dy, w, h in _STAMP)
+    return 0.09 * rings * stripe(np.abs(x - _CENTRE) - _PRONG, _HALF) + 0.17 * np.tanh(1.3 * marks)
 
 
 # The stamp "A 3" on the right prong, out of bars: centre x, centre y, half width, half height.

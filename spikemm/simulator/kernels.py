@@ -1,11 +1,13 @@
 """Integrate and fire, eight pixels to a byte, many steps a call.
 
-Pixels lie as in `Layout`; a block's charges stay in the cache while its steps are computed. Indices are unsigned throughout: signed ones would
-be checked for Python's negative indexing, and that alone stops the vectoriser.
+Pixels lie as in `Layout`; a block's charges stay in the cache while its steps are computed.
+Indices are unsigned throughout: signed ones would be checked for Python's negative indexing, and that alone stops the
+vectoriser.
 """
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from spikemm.simulator.layout import BLOCK
 
@@ -13,6 +15,12 @@ __all__ = ["FULL", "fire_from_rows", "fire_from_sums"]
 
 FULL = 32768
 """The threshold in the units of `fire_from_rows`: a 16-bit charge below it, plus light up to it, never overflows."""
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+Words16 = NDArray[np.uint16]
+Words32 = NDArray[np.uint32]
+Words64 = NDArray[np.uint64]
 
 _U64, _U32, _U16, _U8, _F32 = np.uint64, np.uint32, np.uint16, np.uint8, np.float32
 _P1, _P2, _P3, _P4, _P5, _P6, _P7, _P8 = (np.uint64(64 * plane) for plane in range(1, 9))
@@ -23,7 +31,7 @@ _PER_DEVIATION = np.float32(1.0 / 147.80)
 
 
 @njit(nogil=True, cache=True)
-def fire_from_rows(charge, rows, first, column, index, out):  # type: ignore[no-untyped-def]
+def fire_from_rows(charge: Words16, rows: Words16, first: Words64, column: Words64, index: Words64, out: Bytes) -> None:
     """Integrate light that is looked up, in fixed point.
 
     Parameters
@@ -79,7 +87,19 @@ def fire_from_rows(charge, rows, first, column, index, out):  # type: ignore[no-
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
-def fire_from_sums(charge, keys, first, index, weights, slow, drift, dark, spread, salt, out):  # type: ignore[no-untyped-def]
+def fire_from_sums(
+    charge: Floats,
+    keys: Floats,
+    first: Words64,
+    index: Words64,
+    weights: Floats,
+    slow: Floats,
+    drift: Floats,
+    dark: Floats,
+    spread: Floats,
+    salt: Words32,
+    out: Bytes,
+) -> None:
     """Integrate light that is computed at every step, in floating point.
 
     light = (Σ weights · keys + sway) · shade + dark + noise; the lamp's flicker is in the weights.
@@ -124,7 +144,7 @@ def fire_from_sums(charge, keys, first, index, weights, slow, drift, dark, sprea
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
-def _add_up(light, keys, start, weights):  # type: ignore[no-untyped-def]
+def _add_up(light: Floats, keys: Floats, start: np.uint64, weights: Floats) -> None:
     # Four key frames at a time: one alone spends its time on loading and storing the sum.
     for term in range(_U64(0), _U64(weights.size), _U64(4)):
         k = start + term * _P8
@@ -136,7 +156,7 @@ def _add_up(light, keys, start, weights):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
-def _drift(light, slow, dark, c, part):  # type: ignore[no-untyped-def]
+def _drift(light: Floats, slow: Floats, dark: Floats, c: np.uint64, part: np.float32) -> None:
     for i in range(_P8):
         p = c + i
         lit = light[i] - dark[p] + slow[0, p] + part * slow[1, p]
@@ -144,7 +164,7 @@ def _drift(light, slow, dark, c, part):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
-def _add_noise(light, spread, salt, c):  # type: ignore[no-untyped-def]
+def _add_noise(light: Floats, spread: Floats, salt: np.uint32, c: np.uint64) -> None:
     # The sum of the four bytes of a hashed counter: nearly Gaussian, mean 510, standard deviation 147.8.
     for i in range(_P8):
         h = _U32((_U32(c + i) ^ salt) * _U32(0x9E3779B1))
@@ -156,7 +176,7 @@ def _add_noise(light, spread, salt, c):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _step(charge, p, light):  # type: ignore[no-untyped-def]
+def _step(charge: Floats, p: np.uint64, light: np.float32) -> np.uint32:
     full = charge[p] + (light if light < _ONE else _ONE)
     fired = _ONE if full >= _ONE else _ZERO
     charge[p] = full - fired
@@ -164,7 +184,7 @@ def _step(charge, p, light):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _fire(charge, c, light, out, o):  # type: ignore[no-untyped-def]
+def _fire(charge: Floats, c: np.uint64, light: Floats, out: Bytes, o: np.uint64) -> None:
     for i in range(_P1):
         p = c + i
         bits = _step(charge, p, light[i])

@@ -1,7 +1,7 @@
 """A vibrating scene as a few key frames whose weighted sum is the picture at any displacement.
 
-The pictures are smooth on the scale of a pixel, so between displacements that are half a pixel apart a cubic through four
-Chebyshev nodes is exact to a few parts in 10⁵. That turns painting, milliseconds a frame, into four multiply-adds a pixel.
+The pictures are smooth on the scale of a pixel, so between displacements that are half a pixel apart a cubic through
+four Chebyshev nodes is exact to a few parts in 10⁵. Painting, 0.3 s a frame, becomes four multiply-adds a pixel.
 """
 
 import math

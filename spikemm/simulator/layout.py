@@ -13,13 +13,15 @@ BLOCK = 512
 
 _WORD = 64
 
+Words = NDArray[np.uint64]
+
 
 class Layout:
-    """Pixels in blocks of 512: eight planes of 64, plane b holding the pixels that become bit b of the block's 64 bytes.
+    """Pixels in blocks of 512: eight planes of 64, plane b holding those that become bit b of the block's 64 bytes.
 
-    All bits of a byte then come from equal loops over contiguous numbers, which the compiler turns into vector code. Words
-    of 64 neighbouring pixels are kept together; those that move share the first blocks, so that few blocks need the light
-    of every displacement.
+    All bits of a byte then come from equal loops over contiguous numbers, which the compiler turns into vector code.
+    Words of 64 neighbouring pixels are kept together; those that move share the first blocks, so that few blocks need
+    the light of every displacement.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ class Layout:
 
 
 @njit(nogil=True, cache=True)
-def _arrange(fired, first, stride, packed):  # type: ignore[no-untyped-def]
+def _arrange(fired: Words, first: Words, stride: np.uint64, packed: Words) -> None:
     for step in range(np.uint64(packed.shape[0])):
         for word in range(np.uint64(first.size)):
             packed[step, word] = fired[first[word] + step * stride]

@@ -34,7 +34,7 @@ class _Pixels:
         self._layout = Layout(self._keys.moving)
 
     def _factors(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
-        return self._scene.factors(steps + 0.5, self._rate_hz)
+        return self._scene.factors(steps.astype(np.float64) + 0.5, self._rate_hz)
 
     def _blocks(self, frame: NDArray[np.float32]) -> NDArray[np.float32]:
         blocks: NDArray[np.float32] = self._layout.to_blocks(frame[None]).ravel()
@@ -80,7 +80,9 @@ class LookedUpLight(_Pixels):
 
     def _fixed_point(self, light: NDArray[np.float32], dither: float) -> NDArray[np.uint16]:
         exact = np.clip(light * self._gains + self._dark, 0.0, 1.0) * np.float32(FULL)
-        blocks: NDArray[np.uint16] = self._layout.to_blocks(np.floor(exact + np.float32(dither)).astype(np.uint16)[None])[0]
+        blocks: NDArray[np.uint16] = self._layout.to_blocks(
+            np.floor(exact + np.float32(dither)).astype(np.uint16)[None]
+        )[0]
         return np.minimum(blocks, FULL)
 
 
@@ -110,7 +112,7 @@ class ComputedLight(_Pixels):
         return np.concatenate(parts)
 
     def _fire_within_segment(self, steps: NDArray[np.int64]) -> NDArray[np.uint8]:
-        seconds = (steps + 0.5) / self._rate_hz
+        seconds = (steps.astype(np.float64) + 0.5) / self._rate_hz
         shakes = self._disturbances.shake(seconds)
         piece, weights = self._keys.weights(self._factors(steps), shakes)
         lit = (weights * self._disturbances.lamp(seconds)[:, None]).astype(np.float32)

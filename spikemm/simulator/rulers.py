@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikemm.simulator.backdrop import paint_backdrop, paint_desk_top
-from spikemm.simulator.texture import Plane, blob, box, cover, noise, over, ramp, stripe
+from spikemm.simulator.texture import Plane, bar, blob, box, cover, noise, over, ramp, stripe
 
 __all__ = ["LONG", "SHORT", "Ruler"]
 
@@ -60,12 +60,15 @@ class Ruler:
         return self._clamp(light, x, y)
 
     def _blade(self, x: Plane, y: Plane) -> Plane:
-        grain = 0.030 * noise(x, y, 26.0, 3.0, 51) + 0.016 * noise(x, y, 3.0, 3.0, 52) + 0.014 * noise(x, y, 40.0, 9.0, 53)
+        grain = (
+            0.030 * noise(x, y, 26.0, 3.0, 51) + 0.016 * noise(x, y, 3.0, 3.0, 52) + 0.014 * noise(x, y, 40.0, 9.0, 53)
+        )
         gloss = blob(y + 0.3 * self.half_height, 0.0 * x, 0.35 * self.half_height, 1.0)
         sheen = 0.10 * np.sin(x / 31.0) * gloss if self.metal else 0.0 * x
         base = (0.34 + 0.10 * gloss if self.metal else 0.44 + 0.05 * gloss) + sheen + grain
         lip = 0.10 * stripe(y - self.half_height + 2.0, 0.9) + 0.12 * stripe(y + self.half_height - 1.5, 0.8)
-        ink = np.clip(self._marks(x, y) + self._digits(x, y), 0.0, 1.0)
+        marks, digits = self._marks(x, y), self._digits(x, y)
+        ink = marks + digits - marks * digits
         return over(base - lip, 0.07, 0.9 * ink)
 
     def _marks(self, x: Plane, y: Plane) -> Plane:
@@ -76,7 +79,8 @@ class Ruler:
             pitch = self.centimetre / parts
             if pitch >= 4.0:
                 away = (along * parts - np.round(along * parts)) * pitch
-                marks = np.maximum(marks, stripe(away, 0.55) * cover(top - 2.0 * length * self.half_height))
+                mark = stripe(away, 0.75) * cover(top - 2.0 * length * self.half_height)
+                marks = marks + mark - marks * mark
         return marks * cover(2.0 - top)
 
     def _digits(self, x: Plane, y: Plane) -> Plane:
@@ -84,10 +88,10 @@ class Ruler:
         unit = 0.15 * self.half_height
         for number in range(1, int((self.tip - self.edge) / self.centimetre)):
             at = x - self.edge - number * self.centimetre - 2.6 * unit
-            for bar in _DIGITS[number % 10]:
-                bx, by, w, h = _BARS[int(bar)]
-                segment = box(at - bx * unit, y - 0.42 * self.half_height - by * unit, w * unit + 0.6, h * unit + 0.6)
-                ink = np.maximum(ink, cover(segment))
+            for segment in _DIGITS[number % 10]:
+                bx, by, w, h = _BARS[int(segment)]
+                drawn = bar(at - bx * unit, y - 0.42 * self.half_height - by * unit, w * unit + 0.8, h * unit + 0.8)
+                ink = ink + drawn - ink * drawn
         return ink
 
     def _clamp(self, below: Plane, x: Plane, y: Plane) -> Plane:
@@ -99,8 +103,10 @@ class Ruler:
         handle = box(x - centre, y - self.y + self.half_height + 58.0, 30.0, 3.6, 3.0)
         turned = (x - centre) / 8.0
         thread = 0.05 * np.sin(2.0 * np.pi * (y + 0.25 * x) / 5.0)
-        iron = 0.19 + 0.16 * np.exp(-(((turned + 0.4) / 0.35) ** 2)) + thread * blob(x - centre, 0.0 * y, 5.0, 1.0)
-        edge = 0.10 * stripe(y - self.y + self.half_height + 10.5, 0.9) + 0.10 * stripe(y - self.y + self.half_height + 60.0, 0.9)
+        iron = 0.07 + 0.20 * np.exp(-(((turned + 0.4) / 0.35) ** 2)) + thread * blob(x - centre, 0.0 * y, 5.0, 1.0)
+        edge = 0.10 * stripe(y - self.y + self.half_height + 10.5, 0.9) + 0.10 * stripe(
+            y - self.y + self.half_height + 60.0, 0.9
+        )
         iron = iron + edge + 0.012 * noise(x, y, 2.6, 2.6, 61)
         shadow = 1.0 - 0.35 * cover(box(x - centre - 6.0, y - self.y + self.half_height - 3.0, 30.0, 6.0, 3.0), 3.0)
         return over(below * shadow, iron, cover(np.minimum(body, handle)))

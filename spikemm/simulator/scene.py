@@ -219,6 +219,7 @@ def _motion(scene: Scene, angle_deg: float, place: tuple[float, float, float, fl
 
 
 def _subpixels(scale: float) -> NDArray[np.float64]:
-    # A picture smaller than the painted one averages over each pixel's area, or fine detail would alias.
-    count = max(1, math.ceil(1.0 / scale - 1e-9))
+    # A picture smaller than the painted one averages over each pixel's area, or fine detail would alias; below a
+    # quarter of its size there is no detail left that more than four points a side would save.
+    count = min(4, max(1, math.ceil(1.0 / scale - 1e-9)))
     return (np.arange(count) + 0.5) / count - 0.5

@@ -34,7 +34,8 @@ class Sensor:
         Standard deviation of the dark current between pixels, as a fraction of it.
     temporal_noise : float
         Standard deviation of one step's charge at a light of 1, as a fraction of the threshold; like photon noise it
-        goes with the square root of the light (of the scene at rest, in even light). 0 leaves the quantisation of firing as the only noise.
+        goes with the square root of the light (of the scene at rest, in even light). 0 leaves the quantisation of
+        firing as the only noise.
     """
 
     light: float = 1.0

@@ -57,8 +57,8 @@ class SlowLight:
         Returns
         -------
         ndarray
-            (4, blocks · 512) float32: light added at the start, its change until the end, shade at the start, its change;
-            (0, 0) where neither is on.
+            (4, blocks · 512) float32: light added at the start, its change until the end, shade at the start, its
+            change; (0, 0) where neither is on.
         """
         if self._on and segment != self._segment:
             follows = segment == self._segment + 1 and self._end.size > 0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, special
 
-__all__ = ["Plane", "blob", "box", "cover", "noise", "over", "ramp", "stripe"]
+__all__ = ["Plane", "bar", "blob", "box", "cover", "noise", "over", "ramp", "stripe"]
 
 Plane = NDArray[np.float64]
 """One value (or coordinate, in px) for every pixel that is painted; any shape."""
@@ -27,7 +27,7 @@ def cover(distance: Plane, softness: float = _SOFTNESS_PX) -> Plane:
     distance : ndarray
         Signed distance from the shape's outline in px, negative inside.
     softness : float
-        Standard deviation of the Gaussian blur of the outline, px. The default is about that of a lens and a pixel's area.
+        Standard deviation of the Gaussian blur of the outline, px; the default is about that of a lens and a pixel.
     """
     covered: Plane = special.ndtr(-distance / softness)
     return covered
@@ -48,8 +48,13 @@ def box(x: Plane, y: Plane, half_width: float, half_height: float, radius: float
 
 
 def stripe(x: Plane, half_width: float, softness: float = _SOFTNESS_PX) -> Plane:
-    """Return the coverage of an endless stripe around 0."""
-    return cover(np.abs(x) - half_width, softness)
+    """Return the coverage of an endless stripe around 0, smooth however thin it is."""
+    return cover(-half_width - x, softness) - cover(half_width - x, softness)
+
+
+def bar(x: Plane, y: Plane, half_width: float, half_height: float) -> Plane:
+    """Return the coverage of a rectangle around the origin, smooth however thin it is."""
+    return stripe(x, half_width) * stripe(y, half_height)
 
 
 def blob(x: Plane, y: Plane, width: float, height: float) -> Plane:

@@ -30,10 +30,12 @@ class Counter(Source):
 
     def setup(self) -> None:
         self.number = (self.context.resume_step + 1) if self.context.resume_step is not None else 0
-        self.start = self.context.clock.now() - self.number * self.options.every_s
+        self.start: float | None = None
         self.paused = False
 
     def produce(self) -> Message | Wait | None:
+        if self.start is None:  # not in setup: the others may take longer to get ready
+            self.start = self.context.clock.now() - self.number * self.options.every_s
         if self.number >= self.options.count:
             return None
         due = self.start + self.number * self.options.every_s
@@ -46,7 +48,7 @@ class Counter(Source):
     def command(self, name: str, arguments: dict[str, Any]) -> Any:
         if name == "seek":
             self.number = arguments["step"]
-            self.start = self.context.clock.now() - self.number * self.options.every_s
+            self.start = None
             self.context.new_epoch(flush=True)
             return self.number
         self.paused = name == "pause"
@@ -75,7 +77,7 @@ class Gain(Stage):
     def process(self, message: Numbers, port: str) -> Iterable[Message]:
         time.sleep(self.options.delay_s)
         values = np.asarray(message.values) * self.options.factor
-        yield Numbers(step=message.step, gap=message.gap, values=values)
+        yield Numbers(step=message.step, count=message.count, gap=message.gap, values=values)
 
 
 class Faulty(Gain):
@@ -96,6 +98,11 @@ class Faulty(Gain):
                 case "hang":
                     time.sleep(3600)
         yield from super().process(message, port)
+
+    def command(self, name: str, arguments: dict[str, Any]) -> Any:
+        if name == "die":
+            os._exit(7)
+        return super().command(name, arguments)
 
 
 class Writer(Sink):
@@ -124,3 +131,67 @@ class Display(Writer):
     """A sink that shows the newest only."""
 
     policy = Policy("latest", depth=1)
+
+
+class Pairs(Stage):
+    """Holds messages back and passes on the first of every three; the flush lets the rest go."""
+
+    accepts = Numbers
+    emits = Numbers
+
+    def setup(self) -> None:
+        self.held: list[Numbers] = []
+
+    def process(self, message: Numbers, port: str) -> Iterable[Message]:
+        self.held.append(message)
+        return self.flush() if len(self.held) == 3 else []
+
+    def flush(self) -> Iterable[Message]:
+        first, held = self.held[:1], len(self.held)
+        self.held = []
+        return [Numbers(step=first[0].step, count=held, values=first[0].values)] if first else []
+
+
+class BrokenCounter(Counter):
+    """Fails at its sixth message in every life."""
+
+    def produce(self) -> Message | Wait | None:
+        if self.number % 6 == 5:
+            raise ValueError("the zoo's own fault")
+        return super().produce()
+
+
+class BrokenWriter(Writer):
+    """Fails at its first message."""
+
+    def process(self, message: Numbers, port: str) -> None:
+        raise ValueError("the zoo's own fault")
+
+
+class StickyWriter(Writer):
+    """Cannot be closed."""
+
+    def close(self) -> None:
+        super().close()
+        raise OSError("the disk is full")
+
+
+class FullDisk(Exception):
+    """Nothing that a restart could cure."""
+
+
+class PickyWriter(Writer):
+    """Tells the user what is wrong, at once."""
+
+    user_errors = (FullDisk,)
+
+    def setup(self) -> None:
+        super().setup()
+        raise FullDisk("the disk is full; choose another")
+
+
+class Sleeper(Gain):
+    """Never gets ready."""
+
+    def setup(self) -> None:
+        time.sleep(3600)

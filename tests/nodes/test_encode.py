@@ -13,9 +13,7 @@ SPIKES = (np.random.default_rng(0).random((2000, HEIGHT, WIDTH)) < 0.4).astype(n
 
 def spikes(start, stop, **envelope):
     packed = pack(SPIKES[start:stop])
-    return Spikes(
-        step=start, count=stop - start, packed=packed, height=HEIGHT, width=WIDTH, rate_hz=RATE, **envelope
-    )
+    return Spikes(step=start, count=stop - start, packed=packed, height=HEIGHT, width=WIDTH, rate_hz=RATE, **envelope)
 
 
 def chunks(start, stop, size=80, **envelope):

@@ -144,7 +144,7 @@ def test_a_truncated_recording_plays_what_is_whole_and_says_so(clock, path, capl
     node = replay(clock, path, speed=0)
     assert np.array_equal(spikes_of(produced(node, clock)), SPIKES[:-1])
     assert node.context.counters["trailing_bytes"] == 2
-    assert "last 2 bytes left out" in caplog.text
+    assert "2 bytes after step 998" in caplog.text
 
 
 def test_the_status_says_where_it_stands(clock, path):
@@ -174,7 +174,9 @@ def test_a_command_that_cannot_be_carried_out_is_refused(clock, path, name, argu
     assert node.context.epoch == 0
 
 
-@pytest.mark.parametrize(("options", "complaint"), [({"path": "missing.dat"}, "missing"), ({"start_step": 1000}, "1000")])
+@pytest.mark.parametrize(
+    ("options", "complaint"), [({"path": "missing.dat"}, "missing"), ({"start_step": 1000}, "1000")]
+)
 def test_what_is_wrong_with_the_recording_is_said_before_anything_starts(path, options, complaint):
     with pytest.raises(SpikeMMError, match=complaint):
         Replay.check(Replay.Options(**{"path": str(path), **options}))

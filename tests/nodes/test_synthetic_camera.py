@@ -10,12 +10,27 @@ from spikemm import simulator
 from spikemm.exceptions import OptionError
 from spikemm.packing import unpack
 
-SMALL = {"height": 32, "width": 48}
+SMALL = {"height": 84, "width": 134}
+
+
+class BlankCamera:
+    """Stands in for the simulator where only the clock matters."""
+
+    def __init__(self, *_, **__):
+        pass
+
+    def steps(self, count):
+        return np.zeros((count, 84 * 134 // 8 + 1), np.uint8)
 
 
 @pytest.fixture
 def clock():
     return ManualClock(50.0)
+
+
+@pytest.fixture
+def blank(monkeypatch):
+    monkeypatch.setattr(simulator, "Simulator", BlankCamera)
 
 
 def camera(clock, **options):
@@ -31,7 +46,7 @@ def test_it_gives_the_simulators_spikes_and_numbers_them(clock):
         message.validate()
 
 
-def test_a_chunk_leaves_when_its_last_step_has_been_sensed(clock):
+def test_a_chunk_leaves_when_its_last_step_has_been_sensed(clock, blank):
     node = camera(clock)
     wait = node.produce()
     assert isinstance(wait, Wait)
@@ -41,7 +56,7 @@ def test_a_chunk_leaves_when_its_last_step_has_been_sensed(clock):
     assert isinstance(node.produce(), Wait)
 
 
-def test_the_schedule_does_not_drift(clock):
+def test_the_schedule_does_not_drift(clock, blank):
     node = camera(clock)
     made = produced(node, clock, limit=500)
     assert made[-1].next_step == 40_000
@@ -50,7 +65,7 @@ def test_the_schedule_does_not_drift(clock):
     assert node.context.counters["steps_lost"] == 0
 
 
-def test_what_is_less_than_a_second_late_is_caught_up_with(clock):
+def test_what_is_less_than_a_second_late_is_caught_up_with(clock, blank):
     node = camera(clock)
     node.produce()
     clock.advance(0.9)
@@ -61,7 +76,7 @@ def test_what_is_less_than_a_second_late_is_caught_up_with(clock):
     assert node.context.counters["behind_ms_max"] == 896
 
 
-def test_beyond_a_second_the_steps_are_lost_and_counted(clock, caplog):
+def test_beyond_a_second_the_steps_are_lost_and_counted(clock, blank, caplog):
     node = camera(clock)
     produced(node, clock, limit=10)
     clock.advance(3.0)
@@ -74,14 +89,14 @@ def test_beyond_a_second_the_steps_are_lost_and_counted(clock, caplog):
     assert "steps lost" in caplog.text
 
 
-def test_a_restarted_camera_goes_on_behind_the_last_step(clock):
+def test_a_restarted_camera_goes_on_behind_the_last_step(clock, blank):
     node = camera(clock, context={"resume_step": 999})
     assert produced(node, clock, limit=1)[0].step == 1000
 
 
 def test_more_light_gives_more_spikes(clock):
     dim, bright = (
-        unpack(produced(camera(clock, light=light), clock, limit=10)[-1].packed, 32, 48).mean() for light in (0.2, 1.0)
+        unpack(produced(camera(clock, light=light), clock, limit=10)[-1].packed, 84, 134).mean() for light in (0.2, 1.0)
     )
     assert bright > 3 * dim
 
@@ -89,7 +104,7 @@ def test_more_light_gives_more_spikes(clock):
 def test_what_the_room_does_is_seen(clock):
     still, lamp = (
         np.concatenate(
-            [unpack(m.packed, 32, 48).mean((1, 2)) for m in produced(camera(clock, flicker=depth), clock, limit=20)]
+            [unpack(m.packed, 84, 134).mean((1, 2)) for m in produced(camera(clock, flicker=depth), clock, limit=20)]
         )
         for depth in (0.0, 0.3)
     )

@@ -70,10 +70,14 @@ def ring_of(spikes, capacity=None, chunk=37):
     return ring
 
 
-@pytest.fixture(params=[(make, size) for make in (regular_trains, random_spikes) for size in SIZES], ids=str)
-def spikes(request):
-    make, size = request.param
-    return make((160, *size), seed=6)
+@pytest.fixture(params=SIZES, ids=str)
+def size(request):
+    return request.param
+
+
+@pytest.fixture(params=[regular_trains, random_spikes], ids=["regular", "random"])
+def spikes(request, size):
+    return request.param((160, *size), seed=6)
 
 
 @pytest.mark.parametrize("w", [1, 2, 7, 8, 31, 32, 33, 100])
@@ -144,7 +148,7 @@ def test_steps_count_from_the_first_one_pushed(spikes):
 
 
 def test_steps_that_have_not_come_yet_count_as_without_a_spike(spikes):
-    ring = ring_of(spikes[:90])
+    ring = ring_of(spikes[:90], capacity=160)
     assert (ring.interval(74, 32) == plain_interval(spikes[:90], 74, 32, 32)).all()
     ring.push(pack(spikes[90:]))
     assert (ring.interval(74, 32) == plain_interval(spikes, 74, 32, 32)).all()
@@ -206,10 +210,11 @@ def test_noise_on_a_real_static_wall(recordings, method, noise):
     car = Recording(recordings / "car_250x400.dat")
     ring = SpikeRing(250, 400, 200)
     ring.push(car.packed(0, 200))
-    frames = np.stack([getattr(ring, method)(t, 32)[20:190, 340:398] for t in range(48, 152)])
-    light = 1 / np.where(frames > 0, frames, np.nan) if method == "isi" else frames
+    frames = np.stack([getattr(ring, method)(t, 32)[20:190, 340:398] for t in range(16, 152, 8)])
+    defined = np.where(frames > 0, frames, np.nan)
+    light = 1 / defined if method == "isi" else frames
     relative = np.nanstd(light, axis=0) / np.nanmean(light, axis=0)
-    assert relative.mean() == pytest.approx(noise, abs=0.001)
+    assert np.median(relative) == pytest.approx(noise, abs=0.0006)
 
 
 def test_a_map_is_written_as_name_and_window():

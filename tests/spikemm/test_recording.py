@@ -1,4 +1,5 @@
 import numpy as np
+import psutil
 import pytest
 
 from spikemm.exceptions import RecordingError
@@ -110,8 +111,8 @@ def test_a_trailing_part_of_a_step_is_reported_and_left_out(tmp_path, spikes):
 @pytest.mark.parametrize(
     ("sidecar", "said"),
     [
-        ("spike_hight: 6", "did you mean 'spike_h'"),
-        ("colour: red", "the keys are"),
+        ("spike_hh: 6", "did you mean 'spike_h'"),
+        ("rate_Hz: 20000", "did you mean 'rate_hz'"),
         ("spike_h: tall", "spike_h is 'tall'"),
         ("spike_w: -4", "spike_w is -4"),
         ("spike_h: true", "spike_h is True"),
@@ -130,6 +131,12 @@ def test_a_wrong_sidecar_is_one_clear_line(tmp_path, spikes, sidecar, said):
     with pytest.raises(RecordingError, match=r"a\.(dat|yaml)") as caught:
         Recording(path)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_keys_of_other_tools_in_a_sidecar_are_left_alone(tmp_path, spikes):
+    path = write_bits(tmp_path / "a.dat", spikes)
+    (tmp_path / "a.yaml").write_text(f"spike_h: {HEIGHT}\nspike_w: {WIDTH}\nlabeled_data_type: [3.1]\n")
+    assert (Recording(path).height, Recording(path).width) == (HEIGHT, WIDTH)
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -204,6 +211,17 @@ def test_steps_that_are_not_there_are_an_error(tmp_path, spikes, start, stop):
     recording = Recording(write_bits(tmp_path / "a.dat", spikes), HEIGHT, WIDTH)
     with pytest.raises(RecordingError, match="ask for"):
         recording.packed(start, stop)
+
+
+def test_memory_does_not_grow_with_what_was_read(tmp_path):
+    with (tmp_path / "long.dat").open("wb") as file:
+        file.truncate(12_500 * 8000)
+    recording = Recording(tmp_path / "long.dat")
+    recording.packed(0, 80)
+    before = psutil.Process().memory_info().rss
+    for step in range(0, 8000, 80):
+        recording.packed(step, step + 80)
+    assert psutil.Process().memory_info().rss - before < 20e6
 
 
 @pytest.fixture(scope="module")

@@ -119,19 +119,15 @@ def test_temporal_noise_does_not_repeat_from_pixel_to_pixel_or_step_to_step():
     assert abs((noisy[1:] * noisy[:-1]).mean() / noisy.var()) < 0.1
 
 
-def test_motion_in_the_spikes_is_the_motion_of_the_scene():
-    scene = make_scene("tuning-fork", height=125, width=200, frequency_hz=100.0, amplitude_px=0.5)
-    fired = spikes(Simulator(scene, IDEAL), 20_000).reshape(100, 200, 125, 200)
-    # The mean over 100 periods at each of 20 phases, ten steps each, against the painted truth of the same ten steps.
-    seen = fired.reshape(100, 20, 10, 125, 200).mean(axis=(0, 2))
-    for phase in (0, 5, 9, 15):
-        truth = np.mean([scene.frame(scene.factor(10 * phase + k + 0.5, RATE)) for k in range(10)], axis=0)
-        assert np.abs(seen[phase] - truth).mean() < 0.002
-        swing = truth - scene.frame()
-        strong = np.abs(swing) > 0.02
-        if phase:
-            gain = (swing * (seen[phase] - scene.frame()))[strong].sum() / (swing[strong] ** 2).sum()
-            assert gain == pytest.approx(1.0, abs=0.02)
+@both_ways
+def test_motion_in_the_spikes_is_the_motion_of_the_scene(room):
+    scene = make_scene("tuning-fork", height=32, width=50, frequency_hz=313.7, amplitude_px=0.5)
+    angle = 2.0 * np.pi * (np.arange(32) + 0.5) / 32
+    swing = np.mean([2.0 * np.sin(a) * scene.frame(np.sin(a)) for a in angle], axis=0)
+    wave = 2.0 * np.sin(2.0 * np.pi * 313.7 / RATE * (np.arange(8_000) + 0.5))
+    seen = np.tensordot(wave, spikes(Simulator(scene, IDEAL, room), 8_000), axes=1) / 8_000
+    assert (swing * seen).sum() / (swing**2).sum() == pytest.approx(1.0, abs=0.01)
+    np.testing.assert_allclose(seen, swing, atol=0.01)
 
 
 def test_flicker_changes_the_light_by_the_stated_fraction_at_the_stated_frequency():
@@ -171,7 +167,7 @@ def test_air_current_sways_the_twig_by_its_root_mean_square():
     room = Disturbances(air_px=0.7)
     sway = np.array([room.sway(seconds, seed=3) for seconds in np.arange(0.0, 200.0, 0.05)])
     assert sway.std() == pytest.approx(0.7, rel=0.03)
-    assert np.abs(np.diff(sway)).max() < 0.5
+    assert np.abs(np.diff(sway)).max() < 0.8
 
 
 def test_air_current_reaches_the_spikes_of_the_twig_and_no_others():
@@ -189,7 +185,7 @@ def test_truth_holds_every_disturbance_at_once():
     scene = small("balloon")
     room = Disturbances(shadow_depth=0.3, air_px=1.0, desk_px=0.3, flicker=0.1)
     simulator = Simulator(scene, IDEAL, room, seed=2)
-    truth = np.mean([simulator.light(step + 0.5) for step in range(0, 800, 4)], axis=0)
+    truth = np.mean([simulator.light(step) for step in range(20, 800, 40)], axis=0)
     np.testing.assert_allclose(spikes(simulator, 800).mean(axis=0), truth, atol=0.006)
 
 

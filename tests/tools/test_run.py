@@ -1,0 +1,126 @@
+import json
+import socket
+
+import pytest
+
+FORK = """
+name: test
+nodes:
+  replay:      {{path: {fork}, speed: 0}}
+  encode:      {{inputs: replay, hop: 40}}
+  reconstruct: {{inputs: encode}}
+  magnify:     {{inputs: reconstruct}}
+  frames:      {{inputs: magnify, path: out.npz}}
+chain: [reconstruct, magnify]
+"""
+
+
+@pytest.fixture
+def pipeline(fork, tmp_path):
+    """Write a pipeline file; edits are pairs of text to replace."""
+
+    def write(*edits):
+        text = FORK.format(fork=fork)
+        for old, new in edits:
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / "test.yaml").write_text(text)
+        return "test.yaml"
+
+    return write
+
+
+def test_runs_to_the_end_of_the_recording_and_sums_up(spikemm, pipeline, tmp_path):
+    import numpy as np
+
+    ended = spikemm("run", pipeline(), "--summary", "summary.json")
+    assert ended.returncode == 0, ended.stderr
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["exit_status"] == 0
+    assert summary["nodes"].keys() == {"replay", "encode", "reconstruct", "magnify", "frames"}
+    assert all(link["lost"] == 0 and link["dropped"] == 0 for link in summary["links"])
+    with np.load(tmp_path / "out.npz") as written:
+        assert len(written["frames"]) == 74
+    for shown in ("nodes", "links", "replay → encode", "0 lost", "every promise kept"):
+        assert shown in ended.stdout
+
+
+def test_the_pipeline_writes_what_magnify_writes(spikemm, pipeline, fork, tmp_path):
+    import numpy as np
+
+    spikemm("run", pipeline(), "--quiet")
+    spikemm("magnify", fork, "direct.npz", "--fps", 250)
+    with np.load(tmp_path / "out.npz") as streamed, np.load(tmp_path / "direct.npz") as direct:
+        assert (streamed["steps"] == direct["steps"]).all()
+        # The windows travel as 16-bit numbers: 1/65535 spikes per step, and a little more where motion is magnified.
+        assert np.abs(streamed["frames"] - direct["frames"]).max() < 0.01
+
+
+def test_quiet_prints_nothing_when_nothing_is_wrong(spikemm, pipeline):
+    ended = spikemm("run", pipeline(), "--quiet")
+    assert (ended.stdout, ended.stderr) == ("", "")
+
+
+def test_set_overrides_the_file(spikemm, pipeline, tmp_path):
+    spikemm("run", pipeline(), "--quiet", "--set", "encode.hop=100", "--set", "frames.path=other.npz")
+    assert (tmp_path / "other.npz").exists()
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_a_recording_that_ends_within_a_step_plays_and_is_said_to(spikemm, pipeline, fork, tmp_path):
+    (tmp_path / "cut.dat").write_bytes(fork.read_bytes()[:-700])
+    (tmp_path / "cut.yaml").write_text(fork.with_suffix(".yaml").read_text())
+    ended = spikemm("run", pipeline((str(fork), "cut.dat")))
+    assert ended.returncode == 0
+    assert "836 bytes" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("speed: 0", "sped: 0", "'speed'"),
+        ("hop: 40", "hop: many", "encode.hop"),
+        ("hop: 40", "hop: 0", "encode.hop"),
+        ("inputs: replay", "inputs: relay", "'replay'"),
+        ("inputs: replay", "inputs: reconstruct", "cycle"),
+        ("magnify:     {{inputs".replace("{{", "{"), "encode:      {inputs", "'encode' is there twice"),
+        ("  frames: ", "  framse: ", "'frames'"),
+        ("path: out.npz", "path: missing/out.npz", "missing"),
+        ("path: out.npz", "path: out.npy", ".npz"),
+        ("nodes:", "nods:", "nodes"),
+        ("[reconstruct, magnify]", "[magnify, reconstruct]", "chain"),
+    ],
+)
+def test_a_file_with_a_mistake_is_refused_before_anything_starts(refused, pipeline, tmp_path, old, new, named):
+    line = refused("run", pipeline((old, new)))
+    assert named in line
+    assert [path.name for path in tmp_path.iterdir()] == ["test.yaml"]
+
+
+def test_a_missing_recording_is_refused(refused, pipeline, fork):
+    assert "nowhere.dat" in refused("run", pipeline((str(fork), "nowhere.dat")))
+
+
+def test_a_missing_file_is_refused(refused):
+    assert "nowhere.yaml" in refused("run", "nowhere.yaml")
+
+
+def test_a_summary_that_cannot_be_written_is_refused(refused, pipeline):
+    assert "missing" in refused("run", pipeline(), "--summary", "missing/summary.json")
+
+
+def test_a_busy_port_is_refused(refused, pipeline):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = refused(
+            "run",
+            pipeline(("frames:      {inputs: magnify, path: out.npz}", f"web: {{inputs: magnify, port: {port}}}")),
+        )
+    assert str(port) in line
+
+
+def test_a_pipeline_over_hosts_asks_which_one_this_is(refused, pipeline):
+    edited = pipeline(
+        ("hop: 40", "hop: 40, host: rig, endpoint: 'tcp://127.0.0.1:5799'"), ("speed: 0", "speed: 0, host: rig")
+    )
+    assert "--host" in refused("run", edited)
