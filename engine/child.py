@@ -3,6 +3,7 @@
 The plan comes on standard input, which then stays open: when it closes, the supervisor is gone, and so is this process.
 """
 
+import importlib
 import logging
 import os
 import signal
@@ -34,6 +35,7 @@ __all__ = ["Child", "main", "read_plan", "write_plan"]
 
 _STATUS_EVERY_S = 0.25
 _DRAIN_LIMIT_S = 30.0
+_LATE_S = 1.0
 
 
 def write_plan(plan: SpawnPlan) -> bytes:
@@ -142,9 +144,14 @@ class Child:
         if name in plan.outputs:
             own = [edge for edge in edges if edge.source == name]
             member.outlet = Outlet(name, own, live=plan.live, lock=self._hub.lock, wake=self._hub.wake)
-            context.output_pressure = member.outlet.pressure
             self._hub.outlets.append(member.outlet)
+        context.output_pressure = self._pressure
         return member
+
+    def _pressure(self) -> float:
+        """Return how full the fullest queue behind this process is; in a chain, being late counts as well."""
+        late = self._loop.late_s / _LATE_S if self._loop and len(self._members) > 1 else 0.0
+        return min(1.0, max([late, *(outlet.pressure() for outlet in self._hub.outlets)]))
 
     def _set_up(self) -> None:
         for member in self._members:
@@ -282,6 +289,8 @@ def main() -> int:
     Thread(target=_die_with_parent, name="orphan watch", daemon=True).start()
     sys.setswitchinterval(0.001)  # the sockets' thread must not wait 5 ms for a busy node
     append_paths([Path(folder) for folder in plan.folders])
+    for module in plan.kinds:  # a sink that takes any message need not know the kinds itself
+        importlib.import_module(module)
     return Child(plan).run()
 
 

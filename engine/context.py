@@ -39,7 +39,8 @@ class Context:
     epoch, flush_before : int
         Where a source's time line is; see `new_epoch`.
     output_pressure : callable
-        Returns how full the fullest of this node's ``drop_oldest`` queues is, from 0 to 1.
+        Returns how full the fullest ``drop_oldest`` queue behind this process is, from 0 to 1. In a chain, which has no
+        queues inside, a message that is 1 s late counts as a full one.
     """
 
     name: str

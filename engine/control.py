@@ -102,7 +102,7 @@ class ControlServer:
             identity, packed = self._socket.recv_multipart()[:2]
             try:
                 message = msgspec.msgpack.decode(packed)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 message = None
             if isinstance(message, dict):
                 messages.append((identity, message))

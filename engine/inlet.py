@@ -99,7 +99,7 @@ class Inlet:
         self._connection = ""
         self._done = self._done_bytes = 0
         self._granted_done = -1
-        self._end_seen = False
+        self._end_seen = self._refused = False
         self._epoch = self._next_step = -1
         self._received = self._bad = self._gap_steps = 0
         self.flushed = 0
@@ -128,8 +128,17 @@ class Inlet:
         hello = Hello(
             WIRE_VERSION, self.edge.target, self.edge.port, self._connection, policy.name, policy.depth, policy.buffer_s
         )
-        self.socket.send_multipart([Tag.HELLO.value, msgspec.msgpack.encode(hello)])
+        self._say(Tag.HELLO, hello)
         self.grant(always=True)
+
+    def _say(self, tag: Tag, *payload: Hello | Grant) -> None:
+        assert self.socket is not None
+        try:
+            self.socket.send_multipart([tag.value, *map(msgspec.msgpack.encode, payload)], zmq.NOBLOCK)
+        except zmq.Again:  # ZeroMQ has given the connection up: the two ends do not speak the same security
+            if not self._refused:
+                _log.error("%s: %s refuses the connection; do both have the same keys?", *reversed(self.edge[:2]))
+            self._refused = True
 
     def grant(self, *, always: bool = False) -> None:
         """Tell the producer what it may send: on news, or as a sign of life."""
@@ -140,7 +149,7 @@ class Inlet:
                 return
             self._granted_done = done
         grant = Grant(self._connection, done + self._window, done_bytes + _WINDOW_BYTES, done)
-        self.socket.send_multipart([Tag.GRANT.value, msgspec.msgpack.encode(grant)])
+        self._say(Tag.GRANT, grant)
 
     def read(self) -> None:
         """Take what the producer has sent."""
@@ -231,5 +240,5 @@ class Inlet:
         """Take leave and close the socket."""
         if self.socket is not None:
             self.grant()
-            self.socket.send_multipart([Tag.BYE.value])
+            self._say(Tag.BYE)
             self.socket.close()

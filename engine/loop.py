@@ -117,12 +117,22 @@ class Loop:
         What has arrived for the first member.
     obey : callable
         Carries out the commands that wait; called between messages and while waiting.
+
+    Attributes
+    ----------
+    beat : int
+        Grows with every turn.
+    stopping : bool
+        Set it to end a source's stream.
+    late_s : float
+        Age of the last message when it was taken, in seconds.
     """
 
     def __init__(self, members: list[Member], hub: Hub, inbox: Inbox, obey: Callable[[], None]) -> None:
         self._members, self._hub, self._inbox, self._obey = members, hub, inbox, obey
         self.beat = 0
         self.stopping = False
+        self.late_s = 0.0
 
     def run(self) -> None:
         """Work until the stream ends, then flush every member."""
@@ -169,10 +179,11 @@ class Loop:
     def _take(self, arrival: Arrival) -> None:
         inlet, message = arrival.inlet, arrival.message
         inlet.note_gap(message)
+        clock = self._members[0].context.clock
+        self.late_s = clock.wall() - message.source_time
         try:
             self._feed(self._members[0], message, inlet.edge.port)
         finally:
-            clock = self._members[0].context.clock
             inlet.done(arrival, max(clock.wall() - message.source_time, 0.0))
 
     def _feed(self, member: Member, message: Message, port: str) -> None:

@@ -128,7 +128,8 @@ class Outlet:
                 return
         parts = encode(message)
         nbytes = sum(len(part) if isinstance(part, bytes) else part.nbytes for part in parts)
-        parcel = Parcel(parts, nbytes, message.epoch, message.flush_before, message.source_time)
+        seconds = message.count * message.hop / message.rate_hz if message.rate_hz else 0.0
+        parcel = Parcel(parts, nbytes, message.epoch, message.flush_before, seconds)
         with self._lock:
             for consumer in self._consumers:
                 if consumer.identity or not consumer.guest:
@@ -210,7 +211,9 @@ class Outlet:
             socket.bind(endpoint)
         except zmq.ZMQError as error:
             socket.close()
-            raise LinkError(f"{self.name}: cannot listen at {endpoint}: {zmq.strerror(error.errno)}; choose another") from None
+            raise LinkError(
+                f"{self.name}: cannot listen at {endpoint}: {zmq.strerror(error.errno)}; choose another"
+            ) from None
         self.socket = socket
 
     def read(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from engine.exceptions import PipelineError
+from engine.exceptions import EngineError, PipelineError
 from engine.graph import Graph, NodeSpec
 from engine.node import Node
 from engine.plugins import append_paths, find_node_type, reference
@@ -85,10 +85,10 @@ def load_pipeline(path: Path, overrides: Sequence[str] = ()) -> Pipeline:
 
 def parse_pipeline(document: Any, overrides: Sequence[str] = (), *, folder: Path, name: str) -> Pipeline:
     """Check a pipeline given as the dict that its file would hold; see `load_pipeline`."""
-    if not isinstance(document, dict) or not isinstance(document.get("nodes"), dict) or not document["nodes"]:
-        raise PipelineError("a pipeline is a mapping with at least one node under 'nodes'")
+    _has_nodes(document)
     for text in overrides:
         _override(document, text)
+    _has_nodes(document)
     _known_keys(document, _TOP_KEYS, "")
     folders = [folder, Path.cwd()]
     append_paths(folders)
@@ -100,11 +100,17 @@ def parse_pipeline(document: Any, overrides: Sequence[str] = (), *, folder: Path
     return Pipeline(str(document.get("name", name)), graph, keys, folders)
 
 
+def _has_nodes(document: Any) -> None:
+    if not isinstance(document, dict) or not isinstance(document.get("nodes"), dict) or not document["nodes"]:
+        raise PipelineError("a pipeline is a mapping with at least one node under 'nodes'")
+
+
 def _explained(place: str, spec: NodeSpec) -> None:
-    """Run the node's own check; an error of its own kind gets the place in front."""
+    """Run the node's own check; what it says gets the place in front."""
+    user_errors: tuple[type[Exception], ...] = (EngineError, *spec.node_type.user_errors)
     try:
         spec.node_type.check(spec.options)
-    except PipelineError as error:
+    except user_errors as error:
         raise PipelineError(f"{place}: {error}") from None
 
 
@@ -123,7 +129,10 @@ def _override(document: dict[str, Any], text: str) -> None:
         return
     if node not in document["nodes"]:
         raise PipelineError(f"--set {text}: no node {node!r}; {_nearest(node, document['nodes'])}")
-    document["nodes"][node] = {**(document["nodes"][node] or {}), option: value}
+    entry = document["nodes"][node] or {}
+    if not isinstance(entry, dict):
+        raise PipelineError(f"nodes.{node}: {entry!r} is not a mapping of keys and options")
+    document["nodes"][node] = {**entry, option: value}
 
 
 def _nearest(name: str, known: Any) -> str:

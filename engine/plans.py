@@ -100,6 +100,7 @@ class Planner:
             inputs={name: self._endpoint(name, run) for name in self.producers(chain)},
             live=self._graph.live,
             control=run.control,
+            kinds=[str(self.spec(name).node_type.emits.__module__) for name in self.producers(chain)],
             folders=[str(folder) for folder in self.pipeline.folders],
             keys=str(Path(self.pipeline.keys).resolve()) if self.pipeline.keys else "",
             incarnation=incarnation,
@@ -116,7 +117,7 @@ class Planner:
         }
 
     def _has_outlet(self, name: str, chain: list[str]) -> bool:
-        """Tell whether a node listens: always at the end of a chain (guests may join), inside it where it is asked to."""
+        """Tell whether a node listens: at the end of a chain always (guests may join), inside it where it is asked to."""
         if issubclass(self.spec(name).node_type, Sink):
             return False
         read_from_outside = any(edge.target not in chain for edge in self._graph.consumers(name))

@@ -22,8 +22,8 @@ class Parcel(NamedTuple):
     """The message's epoch."""
     flush_before: int
     """Messages of an epoch below this are void."""
-    source_time: float
-    """Wall time at which its last step left the source, in seconds."""
+    seconds: float
+    """Length of the piece of the stream that it carries."""
 
 
 class OutboundQueue:
@@ -46,7 +46,7 @@ class OutboundQueue:
         self.policy = policy
         self._live = live
         self._parcels: deque[Parcel] = deque()
-        self._bytes = 0
+        self._bytes, self._seconds = 0, 0.0
         self.dropped = self.flushed = self.lost = 0
 
     def __len__(self) -> int:
@@ -76,12 +76,13 @@ class OutboundQueue:
             self.dropped += 1
         self._parcels.append(parcel)
         self._bytes += parcel.nbytes
+        self._seconds += parcel.seconds
 
     def _overflows(self, parcel: Parcel) -> bool:
         if not self._parcels:
             return False
-        waits_s = parcel.source_time - self._parcels[0].source_time
-        return waits_s > self.policy.buffer_s or self._bytes + parcel.nbytes > _BYTES_LIMIT_LIVE
+        seconds = self._seconds + parcel.seconds
+        return seconds > self.policy.buffer_s or self._bytes + parcel.nbytes > _BYTES_LIMIT_LIVE
 
     def flush(self, epoch: int) -> None:
         """Let go of every parcel of an epoch below `epoch`."""
@@ -97,11 +98,12 @@ class OutboundQueue:
         """Remove and return the oldest parcel."""
         parcel = self._parcels.popleft()
         self._bytes -= parcel.nbytes
+        self._seconds = self._seconds - parcel.seconds if self._parcels else 0.0
         return parcel
 
     def clear(self) -> int:
         """Let go of everything; return how many parcels that was."""
         count = len(self._parcels)
         self._parcels.clear()
-        self._bytes = 0
+        self._bytes, self._seconds = 0, 0.0
         return count

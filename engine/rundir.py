@@ -50,9 +50,7 @@ class RunDirectory:
     """
 
     def __init__(self, name: str) -> None:
-        self._path = _root() / str(os.getpid())
-        shutil.rmtree(self._path, ignore_errors=True)
-        self._path.mkdir(mode=0o700)
+        self._path = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=_root()))
         self.control = f"ipc://{self._path}/run.control"  # no node can have this name
         about = {"name": name, "pid": os.getpid(), "endpoint": self.control}
         (self._path / "run.json").write_text(json.dumps(about), encoding="utf-8")

@@ -31,6 +31,7 @@ def _node_row(worker: Worker, planner: Planner, member: MemberReport) -> dict[st
     return {
         "type": spec.node_type.__name__,
         **worker.status(),
+        "busy": round(member.busy_s / worker.lifetime_s, 3),
         "processed": member.processed,
         "emitted": member.emitted,
         "step": member.step,

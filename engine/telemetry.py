@@ -23,6 +23,8 @@ class SpawnPlan(msgspec.Struct):
     live: bool
     control: str
     folders: list[str]
+    kinds: list[str]
+    """Modules that define the kinds of message that arrive."""
     keys: str
     incarnation: int
     resume_steps: dict[str, int]

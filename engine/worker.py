@@ -69,7 +69,8 @@ class Worker:
         self._restarts: deque[float] = deque(maxlen=_RESTARTS)
         self.restart_at = float("inf")
         self.started_at = self.heard_at = self._beat_at = time.monotonic()
-        self.rates: dict[str, float] = {"cpu": 0.0, "busy": 0.0}
+        self._recent_cpu = 0.0
+        self._first_start = 0.0
         self.rss_series: list[list[float]] = []
 
     def spawn(self, plan: SpawnPlan) -> None:
@@ -86,6 +87,7 @@ class Worker:
         self.phase, self.identity, self.restart_at = Phase.STARTING, b"", float("inf")
         self.failed_text, self.said_bye = "", False
         self.started_at = self._beat_at = time.monotonic()
+        self._first_start = self._first_start or self.started_at
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "engine.child"], stdin=subprocess.PIPE, env=environment, process_group=0
         )
@@ -138,15 +140,10 @@ class Worker:
                 self._process.stdin.close()
 
     def take_report(self, report: ProcessReport, run_seconds: float) -> None:
-        """Keep a report and work out the rates since the one before."""
-        now, busy = time.monotonic(), sum(member.busy_s for member in report.members)
-        elapsed = max(now - self.heard_at, 1e-3)
+        """Keep a report; its difference to the one before tells the recent use of the processor."""
+        now = time.monotonic()
         if report.cpu_s >= self.report.cpu_s:
-            before = sum(member.busy_s for member in self.report.members)
-            self.rates = {
-                "cpu": round((report.cpu_s - self.report.cpu_s) / elapsed, 3),
-                "busy": round(max(busy - before, 0.0) / elapsed, 3),
-            }
+            self._recent_cpu = (report.cpu_s - self.report.cpu_s) / max(now - self.heard_at, 1e-3)
         if report.beat != self.report.beat or self.phase not in (Phase.RUNNING, Phase.STOPPING):
             self._beat_at = now
         self.report, self.heard_at = report, now
@@ -189,15 +186,21 @@ class Worker:
         self.restart_at = now + delay
         return delay
 
+    @property
+    def lifetime_s(self) -> float:
+        """Seconds from its first start to now, or to its last report once it has ended."""
+        return max((self.heard_at if self.ended else time.monotonic()) - self._first_start, 1e-3)
+
     def status(self) -> dict[str, Any]:
-        """Return what is shown of the process with each of its nodes."""
+        """Return what is shown of the process with each of its nodes; `cpu` is recent, or the mean once it has ended."""
+        cpu_s = self.whole_report.cpu_s
         return {
             "process": self.name,
             "pid": self.pid,
             "phase": str(self.phase),
             "restarts": self.restarts,
             "failure": self.failure,
-            **self.rates,
-            "cpu_s": round(self.whole_report.cpu_s, 2),
+            "cpu": round(cpu_s / self.lifetime_s if self.ended else self._recent_cpu, 3),
+            "cpu_s": round(cpu_s, 2),
             "rss_mb": self.report.rss_mb,
         }

@@ -6,7 +6,6 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-import nodes.messages  # noqa: F401  (whatever kind arrives, it must be known here)
 from engine import Live, Message, Sink
 
 __all__ = ["Null"]

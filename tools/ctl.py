@@ -18,7 +18,7 @@ RunName = Annotated[
     ),
 ]
 NodeName = Annotated[
-    str | None, typer.Option("--node", metavar="NAME", help="The source to command.", show_default="the only source")
+    str | None, typer.Option("--node", metavar="NAME", help="The replay to command.", show_default="the only one")
 ]
 
 app = typer.Typer(
@@ -166,18 +166,19 @@ def keys(
 
 def _command(run: str | None, node: str | None, name: str, arguments: dict[str, Any]) -> None:
     with connect(run) as client:
-        target = node or _only_source(client.request("status"))
+        target = node or _only_player(client.request("status"))
         _show(client.request("command", node=target, name=name, arguments=arguments))
 
 
-def _only_source(status: dict[str, Any]) -> str:
+def _only_player(status: dict[str, Any]) -> str:
+    """Name of the one node that plays a recording: it is known by telling whether it is paused."""
     from engine.exceptions import ControlError
 
-    targets = {link["target"] for link in status["links"]}
-    sources = [name for name in status["nodes"] if name not in targets]
-    if len(sources) != 1:
-        raise ControlError(f"the pipeline has {len(sources)} sources ({', '.join(sources)}); choose with --node NAME")
-    return str(sources[0])
+    players = [name for name, node in status["nodes"].items() if "paused" in node["status"]]
+    if len(players) != 1:
+        found = f"{len(players)} nodes that play a recording ({', '.join(players)})" if players else "no replay"
+        raise ControlError(f"the pipeline has {found}; choose with --node NAME")
+    return str(players[0])
 
 
 def _show(answer: Any) -> None:

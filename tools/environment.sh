@@ -34,7 +34,7 @@ make_venv() {
 }
 
 install_packages() {
-    local pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check)
+    local pip=(.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check)
     # The plain torch for Linux brings gigabytes of CUDA along. Without an NVIDIA card this one release is asked for first:
     # an index of CPU builds that pip is configured for then serves it, and the later line finds it in place.
     if ! nvidia-smi >/dev/null 2>&1; then

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn.functional import avg_pool2d, interpolate, pad
+
+from spikemm.separable import BandedMatrix
 
 __all__ = ["CELL", "Measurement", "MotionEstimator", "smooth_cells", "spread_cells"]
 
@@ -34,8 +38,9 @@ REACH_PX, LOST_PX = 2.5, 5.0
 COARSER = 4
 """Levels above the cells, each of half the size: flat places take the motion of what lies within 64 px."""
 
-_NEAR, _FAR = 0.7, -0.1
-"""Five-tap derivative, within 0.7 % of ik for k up to 1 rad/px; beyond, the smoothing leaves little."""
+_SMOOTHING = (1.0, 5.0, 10.0, 10.0, 5.0, 1.0)
+_SLOPE = (-0.0875, -0.7375, 0.7375, 0.0875)
+"""A derivative within 0.5 % of ik·cos(k/2) for k up to 1 rad/px; beyond, the smoothing leaves little."""
 
 
 def smooth_cells(cells: torch.Tensor) -> torch.Tensor:
@@ -47,27 +52,36 @@ def smooth_cells(cells: torch.Tensor) -> torch.Tensor:
     return (x[:, :-1] + x[:, 1:]) / 16.0
 
 
-def _smooth(frame: torch.Tensor) -> torch.Tensor:
-    """Binomial smoothing by [1 4 6 4 1]/16 both ways; two pixels are lost on every side."""
-    for _ in range(4):
-        frame = frame[:, :-1] + frame[:, 1:]
-    for _ in range(4):
-        frame = frame[:-1] + frame[1:]
-    return frame / 256.0
+def _every_second(size: int, rows: int, taps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Matrix that applies an even number of taps between pixels 2j and 2j + 1, the border repeated."""
+    matrix = np.zeros((rows, size))
+    places = 2 * np.arange(rows)[:, None] + np.arange(len(taps)) - (len(taps) // 2 - 1)
+    np.add.at(matrix, (np.arange(rows)[:, None], places.clip(0, size - 1)), taps)
+    return matrix
 
 
-def _gradient(smooth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the derivatives along x and y; two pixels are lost on every side."""
-    rows, columns = smooth[2:-2], smooth[:, 2:-2]
-    gx = _NEAR * (rows[:, 3:-1] - rows[:, 1:-3]) + _FAR * (rows[:, 4:] - rows[:, :-4])
-    gy = _NEAR * (columns[3:-1] - columns[1:-3]) + _FAR * (columns[4:] - columns[:-4])
-    return gx, gy
+class _Differentiator:
+    """Smooth frames (σ = 1.1 px) and their derivatives, at every second pixel of whole cells."""
+
+    def __init__(self, height: int, width: int, device: str) -> None:
+        smoothing = np.array(_SMOOTHING) / 32.0
+        slope = np.convolve(_SLOPE, np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0)
+        self.shape = 2 * -(-height // CELL), 2 * -(-width // CELL)
+        (self._sy, self._dy), (self._sx, self._dx) = (
+            [BandedMatrix(_every_second(size, rows, taps), device) for taps in (smoothing, slope)]
+            for size, rows in zip((height, width), self.shape, strict=True)
+        )
+
+    def __call__(self, frame: torch.Tensor) -> torch.Tensor:
+        """Return smooth picture and derivatives along x and y, (3, h, w), of an (H, W) frame."""
+        upright = self._sy.rows_of(frame[None])
+        across = self._dy.rows_of(frame[None])
+        return torch.cat((self._sx.columns_of(upright), self._dx.columns_of(upright), self._sx.columns_of(across)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    smooth: torch.Tensor
-    gradient: tuple[torch.Tensor, torch.Tensor]
+    seen: torch.Tensor
     level_weight: torch.Tensor
 
 
@@ -85,12 +99,15 @@ class Measurement(NamedTuple):
         (h, w) mean square of what the displacement does not explain.
     decided : torch.Tensor
         (h, w) how many components of the motion the cell's own data decide, 0 to 2.
+    levelled : torch.Tensor
+        (2h, 2w) the smoothed frame at every second pixel, in the light of the reference.
     """
 
     displacement: torch.Tensor
     structure: torch.Tensor
     residual: torch.Tensor
     decided: torch.Tensor
+    levelled: torch.Tensor
 
 
 class MotionEstimator:
@@ -106,24 +123,38 @@ class MotionEstimator:
     ----------
     height, width : int
         Size of the frames; padded inside to whole cells.
+    device : str
+        Torch device of the frames.
     """
 
-    def __init__(self, height: int, width: int) -> None:
-        self._margins = (4, 4 + -width % CELL, 4, 4 + -height % CELL)
+    def __init__(self, height: int, width: int, device: str) -> None:
+        self._differentiate = _Differentiator(height, width, device)
         self._reference: _Reference | None = None
+
+    @property
+    def shown(self) -> torch.Tensor:
+        """(2, 2h, 2w) change of the smoothed picture by 1 px of the scene's motion in x and y."""
+        assert self._reference is not None, "no reference yet"
+        return self._reference.seen[1:] * self._response
+
+    @property
+    def level(self) -> torch.Tensor:
+        """(2h, 2w) the smoothed reference."""
+        assert self._reference is not None, "no reference yet"
+        return self._reference.seen[0]
 
     def retake(self, frame: torch.Tensor) -> None:
         """Make `frame` (H, W) the reference."""
-        smooth = self._prepare(frame)
-        gx, gy = _gradient(smooth)
-        energy = gx * gx + gy * gy
-        weight = (smooth[2:-2, 2:-2] < SATURATED) / (1.0 + energy / (energy.mean() + DARK**2))
-        self._reference = _Reference(smooth, (gx, gy), weight / weight.sum().clamp(min=1e-6))
+        seen = self._differentiate(frame)
+        energy = (seen[1:] ** 2).sum(0)
+        weight = (seen[0] < SATURATED) / (1.0 + energy / (energy.mean() + DARK**2))
+        self._reference = _Reference(seen, weight / weight.sum().clamp(min=1e-6))
 
     def respond(self, response: torch.Tensor) -> None:
         """State the part of a vibration's amplitude (H, W) that each pixel of the reference keeps."""
-        beyond = (0, self._margins[1] - 4, 0, self._margins[3] - 4)
-        self._response = pad(response[None, None], beyond, mode="replicate")[0, 0]
+        high, wide = (2 * n - m for n, m in zip(self._differentiate.shape, response.shape, strict=True))
+        beyond = pad(response[None, None], (0, wide, 0, high), mode="replicate")
+        self._response = avg_pool2d(beyond, 2)[0, 0]
 
     def measure(self, frame: torch.Tensor, noise: torch.Tensor) -> Measurement:
         """Measure the displacement from the reference to `frame`.
@@ -137,38 +168,36 @@ class MotionEstimator:
         """
         reference = self._reference
         assert reference is not None, "no reference yet"
-        smooth = self._levelled(self._prepare(frame), reference)
-        moments = self._moments(smooth, reference)
-        return _solve(moments, noise)
+        seen = self._differentiate(frame)
+        gain, offset = _lighting(seen[0], reference)
+        seen = seen * gain
+        seen[0] += offset
+        return _solve(self._moments(seen, reference), noise, seen[0])
 
-    def _prepare(self, frame: torch.Tensor) -> torch.Tensor:
-        return _smooth(pad(frame[None, None], self._margins, mode="replicate")[0, 0])
-
-    @staticmethod
-    def _levelled(smooth: torch.Tensor, reference: _Reference) -> torch.Tensor:
-        """Give `smooth` the level and contrast that the reference has away from edges."""
-        a, b = smooth[2:-2, 2:-2], reference.smooth[2:-2, 2:-2]
-        # What came in or left must not count as light: pixels that changed far more than most weigh little.
-        change = (a - b) ** 2
-        usual = change[::CELL, ::CELL].median()
-        w = reference.level_weight / (1.0 + change / (9.0 * usual + DARK**2))
-        w = w / w.sum().clamp(min=1e-6)
-        mean_a, mean_b = (w * a).sum(), (w * b).sum()
-        spread_a, spread_b = (w * a * a).sum() - mean_a**2, (w * b * b).sum() - mean_b**2
-        gain = ((spread_b.clamp(min=0) + 1e-8) / (spread_a.clamp(min=0) + 1e-8)).sqrt()
-        return smooth * gain + (mean_b - gain * mean_a)
-
-    def _moments(self, smooth: torch.Tensor, reference: _Reference) -> torch.Tensor:
+    def _moments(self, seen: torch.Tensor, reference: _Reference) -> torch.Tensor:
         """Means over cells: gradients xx, xy, yy, the change times x and y, the change squared."""
-        change = (reference.smooth - smooth)[2:-2, 2:-2]
-        rx, ry = (self._response * g for g in reference.gradient)
-        fx, fy = (self._response * g for g in _gradient(smooth))
-        mx, my = (2.0 * rx + fx) / 3.0, (2.0 * ry + fy) / 3.0
+        change = reference.seen[0] - seen[0]
+        rx, ry = self._response * reference.seen[1:]
+        mx, my = self._response * torch.lerp(reference.seen[1:], seen[1:], 1.0 / 3.0)
         products = (rx * mx, 0.5 * (rx * my + ry * mx), ry * my, rx * change, ry * change, change * change)
-        return smooth_cells(avg_pool2d(torch.stack(products)[None], CELL)[0])
+        return smooth_cells(avg_pool2d(torch.stack(products)[None], CELL // 2)[0])
 
 
-def _solve(moments: torch.Tensor, noise: torch.Tensor) -> Measurement:
+def _lighting(smooth: torch.Tensor, reference: _Reference) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gain and offset that give `smooth` the level and contrast that the reference has away from edges."""
+    a, b = smooth, reference.seen[0]
+    # What came in or left must not count as light: pixels that changed far more than most weigh little.
+    change = (a - b) ** 2
+    usual = change[::2, ::2].median()
+    w = reference.level_weight / (1.0 + change / (9.0 * usual + DARK**2))
+    w = w / w.sum().clamp(min=1e-6)
+    mean_a, mean_b = (w * a).sum(), (w * b).sum()
+    spread_a, spread_b = (w * a * a).sum() - mean_a**2, (w * b * b).sum() - mean_b**2
+    gain = ((spread_b.clamp(min=0) + 1e-8) / (spread_a.clamp(min=0) + 1e-8)).sqrt()
+    return gain, mean_b - gain * mean_a
+
+
+def _solve(moments: torch.Tensor, noise: torch.Tensor, levelled: torch.Tensor) -> Measurement:
     """Solve from coarse to fine: what a level's own data leave open, the coarser level fills in."""
     moments = _definite(moments)
     levels = [(moments, noise[None])]
@@ -180,7 +209,7 @@ def _solve(moments: torch.Tensor, noise: torch.Tensor) -> Measurement:
         displacement = _within_reach(_towards(_resized(displacement, m), m, n[0] * 0.25**level))
     explained = (displacement * _product(moments, displacement)).sum(0)
     residual = moments[5] - 2.0 * (displacement * moments[3:5]).sum(0) + (1.0 - CURVED) * explained
-    return Measurement(displacement, moments[:3], residual.clamp(min=0), _decided(moments, noise))
+    return Measurement(displacement, moments[:3], residual.clamp(min=0), _decided(moments, noise), levelled)
 
 
 def _definite(moments: torch.Tensor) -> torch.Tensor:

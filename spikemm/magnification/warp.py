@@ -1,10 +1,11 @@
 """Lagrangian magnification: measure where things moved, filter that in time, and warp the frame by the difference."""
 
 import torch
-from torch.nn.functional import interpolate
+from torch.nn.functional import avg_pool2d, interpolate
 
 from spikemm.magnification.base import FrameMagnifier, MagnifierOptions
 from spikemm.magnification.dominant import DominantFrequency
+from spikemm.magnification.evidence import Evidence, finer
 from spikemm.magnification.motion import CELL, NOISE_AVERAGED, Measurement, MotionEstimator, smooth_cells, spread_cells
 from spikemm.magnification.sampling import SplineSampler, sample_field
 from spikemm.magnification.temporal import BandPass
@@ -57,11 +58,11 @@ class WarpMagnifier(FrameMagnifier):
         super().__init__(options)
         o = options
         self._sampler = SplineSampler(o.height, o.width, o.device)
-        self._estimator = MotionEstimator(o.height, o.width)
+        self._estimator = MotionEstimator(o.height, o.width, o.device)
         rows, columns = -(-o.height // CELL), -(-o.width // CELL)
         self._padded = rows * CELL, columns * CELL
-        self._y = torch.arange(rows, device=o.device, dtype=torch.float32)[:, None]
-        self._x = torch.arange(columns, device=o.device, dtype=torch.float32)
+        self._y = torch.arange(2 * rows, device=o.device, dtype=torch.float32)[:, None]
+        self._x = torch.arange(2 * columns, device=o.device, dtype=torch.float32)
         self._zero = torch.zeros((2, rows, columns), device=o.device)
 
     def _restart(self, frame: torch.Tensor) -> None:
@@ -70,6 +71,7 @@ class WarpMagnifier(FrameMagnifier):
         self._power = self._zero
         self._frames = self._since = 0
         self._dominant = None if self._band_hz is None else DominantFrequency(self._band_hz, self.response_hz)
+        self._evidence = Evidence(self._make_filter())
         self._retake(frame)
 
     def _retake(self, frame: torch.Tensor) -> None:
@@ -93,11 +95,30 @@ class WarpMagnifier(FrameMagnifier):
         displacement = measured.displacement + self._carried
         moved = self._filter.step(displacement, seconds)
         self._learn(measured, moved, seconds)
+        sure = self._sure(self._power)
+        self._evidence.step(measured, self._estimator.shown, self._extended(moved, sure * self._power[1]), seconds)
         self._approach(frame, measured, displacement)
+        moving = self._evidence.moving(measured.levelled)
         certain = self._significance()
         shift = (self.alpha - self._kept) * certain * self._fade() * self._tuned(measured, moved, certain, seconds)
         length = (shift * shift).sum(0).sqrt()
-        return self._sampler.warp(frame, self._spread(shift * (FURTHEST_PX / length.clamp(min=FURTHEST_PX))))
+        shift = shift * (FURTHEST_PX / length.clamp(min=FURTHEST_PX))
+        part = avg_pool2d(moving[None, None], 2)[0]
+        shift = torch.lerp(self._extended(shift, sure * part * part * self._power[1]), shift, part)
+        return self._sampler.warp(frame, self._spread(finer(shift), moving))
+
+    @staticmethod
+    def _extended(field: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Continue a field from where its weight is into the surroundings."""
+        sums = spread_cells(torch.cat((weight * field, weight)))
+        return sums[:2] / sums[2].clamp(min=1e-12)
+
+    @staticmethod
+    def _sure(power: torch.Tensor) -> torch.Tensor:
+        """How far (1, h, w) a cell's motion, in units of what noise gives, is more than noise."""
+        x = ((power[0] / (power[1] + 1e-12) - FAINT) / (CLEAR - FAINT)).clamp(0.0, 1.0)
+        sure: torch.Tensor = (x * x * (3.0 - 2.0 * x))[None]
+        return sure
 
     def _tuned(self, measured: Measurement, moved: torch.Tensor, certain: torch.Tensor, seconds: float) -> torch.Tensor:
         """Follow the frequency that dominates, and undo there what the filter does to amplitude and phase."""
@@ -127,11 +148,8 @@ class WarpMagnifier(FrameMagnifier):
         self._power = torch.lerp(self._power, torch.stack((energy / chance, measured.decided)), share)
 
     def _significance(self) -> torch.Tensor:
-        power, components = spread_cells(self._power)
-        x = ((power / (components + 1e-12) - FAINT) / (CLEAR - FAINT)).clamp(0.0, 1.0)
         bright = ((self._kept - 0.8 * KEPT) / (0.2 * KEPT)).clamp(0.0, 1.0)
-        certain: torch.Tensor = x * x * (3.0 - 2.0 * x) * bright
-        return certain
+        return self._sure(spread_cells(self._power))[0] * bright
 
     def _approach(self, frame: torch.Tensor, measured: Measurement, displacement: torch.Tensor) -> None:
         """Take a nearer reference where the scene has left the last one, and carry the way so far along."""
@@ -144,13 +162,15 @@ class WarpMagnifier(FrameMagnifier):
         )
         if far > FAR_PX and self._since > MEMORY_FRAMES // 4 and off < 0.5 * far:
             self._retake(frame)
+            self._evidence.retaken(measured.levelled, self._estimator.level)
             self._carried, self._mean, self._since = displacement, self._zero, 0
 
-    def _spread(self, shift: torch.Tensor) -> torch.Tensor:
+    def _spread(self, shift: torch.Tensor, moving: torch.Tensor) -> torch.Tensor:
         """Turn shifts given where content is into shifts given where it arrives, and the grid into pixels."""
-        arriving = shift
-        for _ in range(INVERSIONS):
-            x, y = (self._x - arriving[0] / CELL).expand(shift.shape[1:]), self._y - arriving[1] / CELL
-            arriving = 0.5 * (arriving + sample_field(shift, x, y))
+        arriving, found = shift, moving * shift
+        for i in range(INVERSIONS):
+            x, y = (self._x - arriving[0] / 2).expand(shift.shape[1:]), self._y - arriving[1] / 2
+            sampled = sample_field(found, x, y)
+            arriving = sampled if i == INVERSIONS - 1 else 0.5 * (arriving + sampled)
         fine = interpolate(arriving[None], size=self._padded, mode="bilinear", align_corners=False)[0]
         return fine[:, : self._options.height, : self._options.width]

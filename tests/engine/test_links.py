@@ -114,7 +114,7 @@ def test_a_slow_consumer_does_not_hold_up_another_on_a_live_stream(ends):
     _, quick = ends.consume("quick")
     for step in range(100):
         assert ends.outlet.wait_for_room(0.0)
-        ends.put(step, source_time=0.1 * step)
+        ends.put(step, rate_hz=10.0)
         ends.turn()
     assert ends.values(quick) == list(range(100))
     slow, other = ends.outlet.statistics()

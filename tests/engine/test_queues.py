@@ -2,8 +2,8 @@ from engine import Policy
 from engine.queues import OutboundQueue, Parcel
 
 
-def parcel(number: int, *, nbytes: int = 1, epoch: int = 0, flush_before: int = 0, time: float = 0.0) -> Parcel:
-    return Parcel([number], nbytes, epoch, flush_before, time)
+def parcel(number: int, *, nbytes: int = 1, epoch: int = 0, flush_before: int = 0, seconds: float = 0.0) -> Parcel:
+    return Parcel([number], nbytes, epoch, flush_before, seconds)
 
 
 def queue(text, *, live=False) -> OutboundQueue:
@@ -49,9 +49,18 @@ def test_block_in_a_replay_is_full_with_one_parcel_of_64_mib():
 def test_block_on_a_live_stream_keeps_its_seconds_and_loses_what_comes_after():
     waiting = queue({"block": 1.0}, live=True)
     for number in range(8):
-        waiting.offer(parcel(number, time=number * 0.25))
+        waiting.offer(parcel(number, seconds=0.25))
     assert not waiting.full
-    assert (waiting.lost, waiting.dropped, contents(waiting)) == (3, 0, [0, 1, 2, 3, 4])
+    assert (waiting.lost, waiting.dropped, contents(waiting)) == (4, 0, [0, 1, 2, 3])
+
+
+def test_block_on_a_live_stream_takes_one_in_for_each_that_goes_out():
+    waiting = queue({"block": 1.0}, live=True)
+    for number in range(100):
+        waiting.offer(parcel(number, seconds=0.1))
+        if number >= 50 and number % 10 == 0:
+            waiting.take()
+    assert (len(waiting), waiting.lost) == (10, 85)
 
 
 def test_block_on_a_live_stream_has_a_limit_in_bytes_too():

@@ -135,8 +135,7 @@ class Apart:
         self.out.close()
 
 
-@pytest.fixture
-def zoo() -> Iterator[Callable[..., Run]]:
+def _zoo() -> Iterator[Callable[..., Run]]:
     runs: list[Run] = []
 
     def make(nodes: dict[str, Any], **keys: Any) -> Run:
@@ -146,6 +145,10 @@ def zoo() -> Iterator[Callable[..., Run]]:
     yield make
     for run in runs:
         run.close()
+
+
+zoo = pytest.fixture(_zoo, name="zoo")
+zoo_of_module = pytest.fixture(_zoo, scope="module", name="zoo_of_module")
 
 
 @pytest.fixture
@@ -178,7 +181,7 @@ def written(tmp_path: Path) -> Callable[..., list[list[int]]]:
     return read
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def no_process_is_left() -> Iterator[None]:
     yield
     until(lambda: not any(_is_child(child) for child in psutil.Process().children(recursive=True)), 5)

@@ -59,7 +59,7 @@ def test_on_a_live_stream_a_slow_block_sink_fills_its_buffer_and_loses_on_its_ow
     slow, quick = link(summary, "slow"), link(summary, "quick")
     assert slow["lost"] > 100
     assert slow["lost"] + slow["delivered"] == 400
-    assert slow["delivered"] > 80
+    assert slow["delivered"] > 160  # 2 s of work at 50 a second, and the stated buffer of 100 messages
     assert slow["gap_steps"] > 100
     assert slow["age_ms"]["max"] > 400
     assert (quick["lost"], quick["dropped"], quick["delivered"]) == (0, 0, 400)

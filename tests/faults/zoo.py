@@ -43,7 +43,7 @@ class Counter(Source):
             return Wait(self.context.clock.now() + 1.0 if self.paused else due)
         self.number += 1
         values = np.full(self.options.size, self.number - 1, np.int64)
-        return Numbers(step=self.number - 1, rate_hz=1000.0, values=values)
+        return Numbers(step=self.number - 1, rate_hz=1.0 / (self.options.every_s or 0.001), values=values)
 
     def command(self, name: str, arguments: dict[str, Any]) -> Any:
         if name == "seek":
@@ -195,3 +195,32 @@ class Sleeper(Gain):
 
     def setup(self) -> None:
         time.sleep(3600)
+
+
+class SlowStarter(Gain):
+    """Is ready when a file appears."""
+
+    class Options(Gain.Options):
+        gate: str = ""
+
+    def setup(self) -> None:
+        gate = Path(self.options.gate)
+        gate.with_suffix(".reached").touch()
+        while not gate.exists():
+            time.sleep(0.01)
+
+
+class DyingCounter(Counter):
+    """Dies when its stream is to end."""
+
+    def close(self) -> None:
+        os._exit(7)
+
+
+class DyingFlush(Gain):
+    """Dies in its first life when its stream has ended."""
+
+    def flush(self) -> Iterable[Message]:
+        if self.context.incarnation == 0:
+            os._exit(7)
+        return []

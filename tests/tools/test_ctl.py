@@ -1,6 +1,56 @@
+import json
+import os
 import stat
+import subprocess
+import sys
+import time
 
 import pytest
+
+PIPELINE = """
+name: {name}
+nodes:
+  replay: {{path: {fork}, speed: 0.01, loop: true}}
+  encode: {{inputs: replay, hop: 20}}
+  reconstruct: {{inputs: encode}}
+  magnify: {{inputs: reconstruct}}
+  "null": {{inputs: magnify}}
+chain: [reconstruct, magnify]
+"""
+
+
+@pytest.fixture
+def running(spikemm, fork, tmp_path):
+    """The name of a pipeline that runs, and is told to stop at the end."""
+    name = f"steered-{os.getpid()}"
+    (tmp_path / "steered.yaml").write_text(PIPELINE.format(name=name, fork=fork))
+    process = subprocess.Popen([sys.executable, "-m", "tools.cli", "run", "steered.yaml", "-q"], cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while json.loads(spikemm("ctl", "status", "--json", "--run", name).stdout or "{}").get("phase") != "running":
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+    yield name
+    assert spikemm("ctl", "stop", "--run", name).returncode == 0
+    assert process.wait(30) == 0
+
+
+def test_a_running_pipeline_is_steered(running, spikemm, refused):
+    def ctl(*verb):
+        ended = spikemm("ctl", *verb, "--run", running)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    assert running in spikemm("ctl", "list").stdout
+    assert json.loads(ctl("pause"))["paused"] is True
+    assert json.loads(ctl("seek", "step:1500"))["step"] >= 1500
+    assert json.loads(ctl("seek", "0.1"))["seconds"] >= 0.1
+    assert json.loads(ctl("speed", "0.02"))["speed"] == 0.02
+    assert json.loads(ctl("loop", "off"))["loop"] is False
+    assert json.loads(ctl("resume"))["paused"] is False
+    assert float(ctl("set", "magnify.alpha=20")) == 20
+    assert json.loads(ctl("status", "--json"))["nodes"]["magnify"]["options"]["alpha"] == 20
+    assert "alpha" in refused("ctl", "set", "magnify.alhpa=3", "--run", running)
+    assert "replay → encode" in spikemm("top", "--once", "--run", running).stdout
 
 
 def test_keys_are_for_their_owner_alone(spikemm, tmp_path):

@@ -1,0 +1,102 @@
+"""Which pixels move with the measured field, which stand still, and which do what no small displacement explains."""
+
+import torch
+from torch.nn.functional import avg_pool2d, interpolate
+
+from spikemm.magnification.motion import DARK, Measurement, smooth_cells, spread_cells
+from spikemm.magnification.temporal import TemporalFilter
+
+__all__ = ["Evidence"]
+
+MEMORY_FRAMES = 32
+
+STILL, MOVING = 0.3, 0.7
+"""Part of the expected change that is seen: stands still below the first, moves with the field above the second."""
+
+EXPLAINED, TORN = 0.35, 0.7
+"""Part of the change that the field leaves over: all is well below the first, the field is wrong above the second."""
+
+FACTOR_OF_NOISE = 6.0
+"""What is left over counts from this multiple of the noise on."""
+
+LARGEST_PX = 2.5
+"""A change larger than this displacement would make counts no more, so that it is forgotten in time."""
+
+
+class Evidence:
+    """Compare, pixel by pixel, the change seen with the change expected of the field, averaged over time.
+
+    With c the change after the temporal filter and p = ∇I·d the change expected, ⟨c·p⟩/⟨p²⟩ is near 1 where the
+    pixel moves with the field and near 0 where it stands still, whatever the size of the motion; ⟨(c − p)²⟩/⟨c²⟩ is
+    near 1 where the field explains nothing. Neighbours are averaged with weights that saturate at the noise: a
+    faint texture is not outvoted by the strong edge beside it. Pixels without a say take that of their
+    surroundings. Works on every second pixel; the memory is a running average.
+
+    Parameters
+    ----------
+    temporal : TemporalFilter
+        A filter of its own, the same as that of the displacement.
+    """
+
+    def __init__(self, temporal: TemporalFilter) -> None:
+        self._filter = temporal
+        self._frames = 0
+        self._bridge = torch.zeros(())
+        self._sums: torch.Tensor | None = None
+
+    def retaken(self, levelled: torch.Tensor, level: torch.Tensor) -> None:
+        """Tell that the picture, `levelled` so far, is now the reference at `level`: not a change of the scene."""
+        self._bridge = self._bridge + (level - levelled)
+
+    def step(self, measured: Measurement, shown: torch.Tensor, moved: torch.Tensor, seconds: float) -> None:
+        """Take the next frame.
+
+        Parameters
+        ----------
+        measured : Measurement
+            Of the frame.
+        shown : torch.Tensor
+            (2, 2h, 2w) change of the picture by 1 px of motion.
+        moved : torch.Tensor
+            (2, h, w) displacement after the filter, px.
+        seconds : float
+            Since the last frame.
+        """
+        change = -self._filter.step(measured.levelled - self._bridge, seconds)
+        expected = (shown * finer(moved)).sum(0)
+        most = LARGEST_PX * shown.abs().sum(0) + 0.02
+        change = torch.maximum(torch.minimum(change, most), -most)
+        sums = torch.stack((change * expected, expected * expected, change * change))
+        self._frames += 1
+        share = 1.0 / min(self._frames, MEMORY_FRAMES)
+        self._sums = sums * share if self._sums is None else torch.lerp(self._sums, sums, share)
+
+    def moving(self, level: torch.Tensor) -> torch.Tensor:
+        """Return the part (2h, 2w), 0 to 1, of the field that applies at each pixel; `level` is the picture."""
+        assert self._sums is not None, "no frame yet"
+        both, expected, seen = self._sums
+        left = seen - 2.0 * both + expected
+        noise = self._noise(torch.minimum(left, seen), level)
+        say = 1.0 / (expected + noise)
+        votes, voters = spread_cells(smooth_cells(torch.stack((both * say, expected * say))))
+        follows = _rise(votes / voters.clamp(min=1e-9), STILL, MOVING)
+        over, total = spread_cells(torch.stack(((left - FACTOR_OF_NOISE * noise).clamp(min=0.0), seen + noise)))
+        return follows * (1.0 - _rise(over / total, EXPLAINED, TORN))
+
+    @staticmethod
+    def _noise(least: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+        """Variance of the change by noise: what neither motion nor rest explains, within reason for the light."""
+        light = level * level + DARK
+        usual = (least / light)[::2, ::2].median() * light
+        around = smooth_cells(smooth_cells(least[None]))[0]
+        return torch.minimum(torch.maximum(around, 0.25 * usual), 4.0 * usual) + DARK**2
+
+
+def finer(cells: torch.Tensor) -> torch.Tensor:
+    """Interpolate (C, h, w) to twice the size."""
+    return interpolate(cells[None], scale_factor=2.0, mode="bilinear", align_corners=False)[0]
+
+
+def _rise(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    x = ((x - low) / (high - low)).clamp(0.0, 1.0)
+    return x * x * (3.0 - 2.0 * x)
