@@ -20,6 +20,7 @@ import psutil
 
 from engine.context import Context
 from engine.control_link import ControlLink, ForwardingHandler
+from engine.environment import keep_freed_memory
 from engine.exceptions import ControlError, EngineError
 from engine.graph import Edge
 from engine.hub import Hub
@@ -287,6 +288,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     plan = read_plan()
     Thread(target=_die_with_parent, name="orphan watch", daemon=True).start()
+    keep_freed_memory()
     sys.setswitchinterval(0.001)  # the sockets' thread must not wait 5 ms for a busy node
     append_paths([Path(folder) for folder in plan.folders])
     for module in plan.kinds:  # a sink that takes any message need not know the kinds itself

@@ -92,7 +92,8 @@ class ControlServer:
         try:
             self._socket.bind(endpoint)
         except zmq.ZMQError as error:
-            raise LinkError(f"control socket {endpoint}: {zmq.strerror(error.errno)}") from None
+            self.close()
+            raise LinkError(f"control socket {endpoint}: {zmq.strerror(error.errno or 0)}") from None
 
     def receive(self, timeout_s: float) -> list[tuple[bytes, dict[str, Any]]]:
         """Return every message that is there, waiting at most `timeout_s` for the first: (identity, message)."""

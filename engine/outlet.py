@@ -212,7 +212,7 @@ class Outlet:
         except zmq.ZMQError as error:
             socket.close()
             raise LinkError(
-                f"{self.name}: cannot listen at {endpoint}: {zmq.strerror(error.errno)}; choose another"
+                f"{self.name}: cannot listen at {endpoint}: {zmq.strerror(error.errno or 0)}; choose another"
             ) from None
         self.socket = socket
 

@@ -117,7 +117,7 @@ class Planner:
         }
 
     def _has_outlet(self, name: str, chain: list[str]) -> bool:
-        """Tell whether a node listens: at the end of a chain always (guests may join), inside it where it is asked to."""
+        """Tell whether a node listens: always at the end of a chain, for guests too; inside it where asked to."""
         if issubclass(self.spec(name).node_type, Sink):
             return False
         read_from_outside = any(edge.target not in chain for edge in self._graph.consumers(name))

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.child import write_plan
+from engine.environment import thread_environment
 from engine.telemetry import ProcessReport, SpawnPlan, add_lives, died
 
 __all__ = ["Failure", "Phase", "Worker"]
@@ -75,14 +76,7 @@ class Worker:
 
     def spawn(self, plan: SpawnPlan) -> None:
         """Start the process; its environment is fixed before its interpreter starts."""
-        threads = str(self._threads)
-        environment = os.environ | {
-            "OMP_NUM_THREADS": threads,
-            "OPENBLAS_NUM_THREADS": threads,
-            "MKL_NUM_THREADS": threads,
-            "NUMBA_NUM_THREADS": threads,
-            "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads on a shared machine starve the others
-        }
+        environment = os.environ | thread_environment(self._threads)
         self.incarnation = plan.incarnation
         self.phase, self.identity, self.restart_at = Phase.STARTING, b"", float("inf")
         self.failed_text, self.said_bye = "", False
@@ -192,7 +186,7 @@ class Worker:
         return max((self.heard_at if self.ended else time.monotonic()) - self._first_start, 1e-3)
 
     def status(self) -> dict[str, Any]:
-        """Return what is shown of the process with each of its nodes; `cpu` is recent, or the mean once it has ended."""
+        """Return what is shown of the process with each node; `cpu` is recent, or the mean once it has ended."""
         cpu_s = self.whole_report.cpu_s
         return {
             "process": self.name,

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +12,6 @@ import typer
 from tools.options import Json
 
 __all__ = ["bench"]
-
-_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 class Name(StrEnum):
@@ -53,10 +50,6 @@ def bench(
 
     Example: `spikemm bench encode --json`
     """
-    os.environ |= dict.fromkeys(_ONE_THREAD, "1") | {"OMP_WAIT_POLICY": "PASSIVE"}
-    loaded = [module for module in ("numba", "torch") if module in sys.modules]
-    if loaded:
-        raise RuntimeError(f"{', '.join(loaded)} was imported before its number of threads could be set")
     result = {"name": name.value, "threads": 1, **_measure(name, seconds, repeats), "machine": _machine()}
     if as_json:
         typer.echo(json.dumps(result))

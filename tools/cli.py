@@ -4,12 +4,14 @@ Nothing heavy is imported here or at the top of a command's file: ``spikemm --he
 """
 
 import difflib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from engine.environment import keep_freed_memory, thread_environment
 from tools import bench, ctl, info, magnify, run, simulate, top
 
 __all__ = ["app", "main"]
@@ -57,6 +59,8 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process: status 0, that of the command, or 2 and one line for an error of the user."""
+    os.environ |= thread_environment(1)  # a pipeline's nodes have their own `threads`
+    keep_freed_memory()
     try:
         status = app(list(sys.argv[1:] if arguments is None else arguments), prog_name="spikemm", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):

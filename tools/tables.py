@@ -32,7 +32,8 @@ def node_table(status: dict[str, Any]) -> "Table":
     table.add_column("counted", overflow="fold")
     for name, node in status["nodes"].items():
         # `busy` is the part of its time in which the node works; `cpu` is that of its whole process.
-        figures = (f"{100 * node['busy']:.0f}", f"{100 * node['cpu']:.0f}", f"{node['rss_mb']:.0f}", str(node["restarts"]))
+        shares = (f"{100 * node['busy']:.0f}", f"{100 * node['cpu']:.0f}")
+        figures = (*shares, f"{node['rss_mb']:.0f}", str(node["restarts"]))
         counted = ", ".join(f"{key} {value}" for key, value in sorted(node["counters"].items()) if value)
         remark = "; ".join(filter(None, (node["failure"], counted)))
         table.add_row(name, node["type"], node["phase"], str(node["processed"]), str(node["emitted"]), *figures, remark)

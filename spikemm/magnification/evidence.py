@@ -13,14 +13,20 @@ MEMORY_FRAMES = 32
 STILL, MOVING = 0.3, 0.7
 """Part of the expected change that is seen: stands still below the first, moves with the field above the second."""
 
-EXPLAINED, TORN = 0.35, 0.7
+EXPLAINED, TORN = 0.15, 0.4
 """Part of the change that the field leaves over: all is well below the first, the field is wrong above the second."""
 
-FACTOR_OF_NOISE = 6.0
+AROUND = 8
+"""A wrong field is judged over squares of this many second pixels, and their neighbours."""
+
+QUIET = 0.25
+"""Part of the picture that is surely as quiet as noise: it tells how much noise there is for the light."""
+
+FACTOR_OF_NOISE = 4.0
 """What is left over counts from this multiple of the noise on."""
 
 LARGEST_PX = 2.5
-"""A change larger than this displacement would make counts no more, so that it is forgotten in time."""
+"""A frame that changes more than this displacement would make it weighs no more for it, so that it is forgotten."""
 
 
 class Evidence:
@@ -65,8 +71,8 @@ class Evidence:
         change = -self._filter.step(measured.levelled - self._bridge, seconds)
         expected = (shown * finer(moved)).sum(0)
         most = LARGEST_PX * shown.abs().sum(0) + 0.02
-        change = torch.maximum(torch.minimum(change, most), -most)
         sums = torch.stack((change * expected, expected * expected, change * change))
+        sums = sums / (1.0 + (sums[1] + sums[2]) / (most * most))
         self._frames += 1
         share = 1.0 / min(self._frames, MEMORY_FRAMES)
         self._sums = sums * share if self._sums is None else torch.lerp(self._sums, sums, share)
@@ -78,18 +84,27 @@ class Evidence:
         left = seen - 2.0 * both + expected
         noise = self._noise(torch.minimum(left, seen), level)
         say = 1.0 / (expected + noise)
-        votes, voters = spread_cells(smooth_cells(torch.stack((both * say, expected * say))))
+        votes, voters = spread_cells(smooth_cells(smooth_cells(torch.stack((both * say, expected * say)))))
         follows = _rise(votes / voters.clamp(min=1e-9), STILL, MOVING)
-        over, total = spread_cells(torch.stack(((left - FACTOR_OF_NOISE * noise).clamp(min=0.0), seen + noise)))
-        return follows * (1.0 - _rise(over / total, EXPLAINED, TORN))
+        over = torch.stack(((left - FACTOR_OF_NOISE * noise).clamp(min=0.0), seen + noise))
+        return follows * (1.0 - self._torn(over))
+
+    @staticmethod
+    def _torn(sums: torch.Tensor) -> torch.Tensor:
+        wide = smooth_cells(smooth_cells(avg_pool2d(sums[None], AROUND, ceil_mode=True, count_include_pad=False)[0]))
+        torn = _rise(wide[0] / wide[1], EXPLAINED, TORN)
+        size = sums.shape[1] + -sums.shape[1] % AROUND, sums.shape[2] + -sums.shape[2] % AROUND
+        fine = interpolate(torn[None, None], size=size, mode="bilinear", align_corners=False)[0, 0]
+        return fine[: sums.shape[1], : sums.shape[2]]
 
     @staticmethod
     def _noise(least: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
         """Variance of the change by noise: what neither motion nor rest explains, within reason for the light."""
         light = level * level + DARK
-        usual = (least / light)[::2, ::2].median() * light
         around = smooth_cells(smooth_cells(least[None]))[0]
-        return torch.minimum(torch.maximum(around, 0.25 * usual), 4.0 * usual) + DARK**2
+        ratio = (around / light)[::4, ::4].flatten()
+        usual = ratio.kthvalue(1 + int(QUIET * len(ratio))).values * light
+        return torch.minimum(torch.maximum(around, 0.5 * usual), 4.0 * usual) + DARK**2
 
 
 def finer(cells: torch.Tensor) -> torch.Tensor:

@@ -19,6 +19,9 @@ MEMORY_FRAMES = 32
 FAINT, CLEAR = 1.5, 2.5
 """A motion's power in units of what noise alone gives: nothing moves below the first, all above the second."""
 
+ENOUGH_FRAMES = 16
+"""Before so many frames have been averaged, a motion must stand out further."""
+
 FAR_PX = 0.5
 """Mean displacement beyond which a nearer reference is taken."""
 
@@ -100,12 +103,12 @@ class WarpMagnifier(FrameMagnifier):
         self._approach(frame, measured, displacement)
         moving = self._evidence.moving(measured.levelled)
         certain = self._significance()
-        shift = (self.alpha - self._kept) * certain * self._fade() * self._tuned(measured, moved, certain, seconds)
+        shift = (self.alpha - self._kept) * self._fade() * self._tuned(measured, moved, certain, seconds)
         length = (shift * shift).sum(0).sqrt()
         shift = shift * (FURTHEST_PX / length.clamp(min=FURTHEST_PX))
         part = avg_pool2d(moving[None, None], 2)[0]
         shift = torch.lerp(self._extended(shift, sure * part * part * self._power[1]), shift, part)
-        return self._sampler.warp(frame, self._spread(finer(shift), moving))
+        return self._sampler.warp(frame, self._spread(finer(shift), moving * finer(certain[None])[0]))
 
     @staticmethod
     def _extended(field: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -113,10 +116,11 @@ class WarpMagnifier(FrameMagnifier):
         sums = spread_cells(torch.cat((weight * field, weight)))
         return sums[:2] / sums[2].clamp(min=1e-12)
 
-    @staticmethod
-    def _sure(power: torch.Tensor) -> torch.Tensor:
+    def _sure(self, power: torch.Tensor) -> torch.Tensor:
         """How far (1, h, w) a cell's motion, in units of what noise gives, is more than noise."""
-        x = ((power[0] / (power[1] + 1e-12) - FAINT) / (CLEAR - FAINT)).clamp(0.0, 1.0)
+        # The mean over few frames is far from 1 by chance.
+        chance = max(1.0, ENOUGH_FRAMES / max(self._frames, 1)) ** 0.5
+        x = ((power[0] / (power[1] + 1e-12) / chance - FAINT) / (CLEAR - FAINT)).clamp(0.0, 1.0)
         sure: torch.Tensor = (x * x * (3.0 - 2.0 * x))[None]
         return sure
 

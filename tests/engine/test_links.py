@@ -64,7 +64,7 @@ def test_the_producer_never_has_more_under_way_than_it_was_granted(ends):
 
 def test_a_consumer_that_is_slow_holds_its_window_and_no_more(ends):
     ends.produce_for(ends.edge(policy={"drop_oldest": 1000}))
-    _, inbox = ends.consume(policy={"drop_oldest": 1000})
+    ends.consume(policy={"drop_oldest": 1000})
     ends.put(*range(100))
     ends.turn()
     held = ends.sender().in_flight

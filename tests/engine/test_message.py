@@ -22,7 +22,8 @@ def test_the_next_step_follows_the_last_item():
 
 def test_arrays_are_named_in_order_and_absent_ones_left_out():
     message = Maps(step=0, first=np.ones(1), others={"a": np.ones(2), "b": np.ones(3)})
-    assert [(name, part.size) for name, part in message.named_arrays()] == [("first", 1), ("others/a", 2), ("others/b", 3)]
+    named = [(name, part.size) for name, part in message.named_arrays()]
+    assert named == [("first", 1), ("others/a", 2), ("others/b", 3)]
 
 
 def test_a_kind_is_found_by_its_name_on_the_wire():

@@ -40,8 +40,7 @@ def test_what_a_killed_run_has_left_is_removed():
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     run = RunDirectory("dead")
-    (about,) = [path for path in run._path.glob("run.json")]
-    about.write_text(json.dumps({"name": "dead", "pid": ended.pid, "endpoint": run.control}))
+    (run._path / "run.json").write_text(json.dumps({"name": "dead", "pid": ended.pid, "endpoint": run.control}))
     assert running_pipelines() == []
     assert not run._path.exists()
 
@@ -68,7 +67,7 @@ def test_who_is_not_there_or_not_alone_is_said():
     with pytest.raises(ControlError, match="no pipeline is running here; running: none"):
         find_run(None)
     RunDirectory("first"), RunDirectory("second")
-    with pytest.raises(ControlError, match="several pipelines run: .*; say which one by name or process id"):
+    with pytest.raises(ControlError, match=r"several pipelines run: .*; say which one by name or process id"):
         find_run(None)
     with pytest.raises(ControlError, match=r"no pipeline 'third' is running here; running: .*first \(\d+\)"):
         find_run("third")

@@ -74,7 +74,7 @@ def test_the_secret_is_for_its_owner_alone_and_is_not_made_twice(tmp_path):
 
 
 def test_keys_that_cannot_be_used_are_said_to_be(tmp_path):
-    with pytest.raises(LinkError, match="no usable key pair: .*; make one with: spikemm ctl keys"):
+    with pytest.raises(LinkError, match=r"no usable key pair: .*; make one with: spikemm ctl keys"):
         Keys(tmp_path)
     make_keys(tmp_path / "keys")
     (tmp_path / "keys" / "spikemm.key").rename(tmp_path / "keys" / "spikemm.key_secret")

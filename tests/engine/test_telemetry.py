@@ -34,9 +34,7 @@ def test_totals_add_up_and_the_rest_is_of_the_last_life():
     (member,) = whole.members
     assert (member.processed, member.emitted, member.busy_s, member.step) == (7, 7, 1.5, 50)
     assert (member.counters, member.status) == ({"lost": 4, "late": 2}, {"scene": "new"})
-    assert whole.outlets == [
-        outlet(sent=7, delivered=5, lost=1, in_flight=1, bytes=70, blocked_s=0.5, connected=True)
-    ]
+    assert whole.outlets == [outlet(sent=7, delivered=5, lost=1, in_flight=1, bytes=70, blocked_s=0.5, connected=True)]
 
 
 def test_a_life_that_has_not_reported_yet_changes_nothing_of_the_totals():

@@ -53,9 +53,9 @@ def test_a_restart_comes_back_with_the_option_that_was_set(run, until, written):
 @pytest.mark.parametrize(
     ("request_", "fields", "complaint"),
     [
-        ("set", {"node": "gain", "option": "factor", "value": -1}, r"gain\.factor: Expected `int` >= 0.* \(got -1\)"),
+        ("set", {"node": "gain", "option": "factor", "value": -1}, r"gain\.factor: Expected"),
         ("set", {"node": "gain", "option": "factor", "value": "loud"}, r"gain\.factor: Expected `int`"),
-        ("set", {"node": "gain", "option": "delay_s", "value": 1}, "cannot be changed while running; live options: factor"),
+        ("set", {"node": "gain", "option": "delay_s", "value": 1}, "while running; live options: factor"),
         ("set", {"node": "gian", "option": "factor", "value": 1}, "no node 'gian'; known: source, gain, sink"),
         ("set", {"node": "gain", "value": 1}, "set: send node, option"),
         ("set", {"node": ["gain"], "option": "factor", "value": 1}, "no node"),
@@ -73,22 +73,25 @@ def test_what_cannot_be_done_is_refused_and_harms_nobody(shared, request_, field
     assert {(row["phase"], row["restarts"]) for row in nodes.values()} == {("running", 0)}
 
 
-def test_a_pause_holds_the_source_and_the_status_shows_it(run, until):
-    run.until_running()
-    assert run.client.request("command", node="source", name="pause", arguments={}) is True
-    number = run.node("source")["status"]["number"]
-    until(lambda: run.node("sink")["step"] == number - 1)
-    run.client.request("command", node="source", name="resume")
-    until(lambda: run.node("source")["status"]["number"] > number)
+def test_a_pause_holds_the_source_and_the_status_shows_it(shared, until):
+    assert shared.client.request("command", node="source", name="pause", arguments={}) is True
+    number = shared.node("source")["status"]["number"]
+    until(lambda: shared.node("sink")["step"] == number - 1)
+    shared.client.request("command", node="source", name="resume")
+    until(lambda: shared.node("source")["status"]["number"] > number)
 
 
 def test_a_seek_flushes_what_is_under_way_and_loses_nothing(zoo, until, tmp_path, written):
-    run = zoo(
-        {
-            "source": {"type": "zoo:Counter", "count": 10_000},
-            "sink": {"type": "zoo:Writer", "inputs": "source", "path": str(tmp_path / "out"), "delay_s": 0.05},
-        }
-    ).start().until_running()
+    run = (
+        zoo(
+            {
+                "source": {"type": "zoo:Counter", "count": 10_000},
+                "sink": {"type": "zoo:Writer", "inputs": "source", "path": str(tmp_path / "out"), "delay_s": 0.05},
+            }
+        )
+        .start()
+        .until_running()
+    )
     until(lambda: written())
     until(lambda: run.status()["links"][0]["depth"] > 0)
     assert run.client.request("command", node="source", name="seek", arguments={"step": 9_990}) == 9_990
@@ -100,13 +103,11 @@ def test_a_seek_flushes_what_is_under_way_and_loses_nothing(zoo, until, tmp_path
     assert [line[0] for line in written() if line[2] == 1] == list(range(9_990, 10_000))
 
 
-def test_a_running_pipeline_is_found_by_its_name(run):
-    run.until_running()
+def test_a_running_pipeline_is_found_by_its_name(shared):
     assert ("zoo", os.getpid()) in [(found.name, found.pid) for found in running_pipelines()]
 
 
-def test_nonsense_on_the_control_socket_is_ignored(run):
-    run.until_running()
+def test_nonsense_on_the_control_socket_is_ignored(shared):
     for packed in (b"", b"\xc1", b"\x01", b"\x81\xa7request\xc0", b"\x81\xa7process\xa6source", b"\x81\xa1\xff\x01"):
-        run.client._socket.send(packed)
-    assert run.status()["phase"] == "running"
+        shared.client._socket.send(packed)
+    assert shared.status()["phase"] == "running"

@@ -8,7 +8,7 @@ import pytest
 
 from engine.exceptions import ControlError
 
-COUNT = 600
+COUNT = 400
 
 
 def trio(tmp_path, *, source=None, stage=None, sink=None):
@@ -27,7 +27,7 @@ def accounted(summary):
 @pytest.mark.parametrize("victim", ["source", "stage", "sink"])
 def test_a_node_that_is_killed_comes_back_and_the_stream_goes_on(zoo, until, tmp_path, written, victim):
     run = zoo(trio(tmp_path)).start().until_running()
-    until(lambda: len(written()) > 100)
+    until(lambda: len(written()) > 50)
     before = run.status()["nodes"]
     assert len({row["pid"] for row in before.values()}) == 3
     os.kill(before[victim]["pid"], signal.SIGKILL)
@@ -51,7 +51,7 @@ def test_a_node_that_is_killed_comes_back_and_the_stream_goes_on(zoo, until, tmp
 
 def test_a_source_goes_on_where_its_consumers_were(zoo, until, tmp_path, written):
     run = zoo(trio(tmp_path)).start().until_running()
-    until(lambda: len(written()) > 100)
+    until(lambda: len(written()) > 50)
     os.kill(run.node("source")["pid"], signal.SIGKILL)
     run.finish()
     assert {line[0] for line in written()} == set(range(COUNT))
@@ -144,7 +144,7 @@ def test_a_process_that_does_not_get_ready_is_started_again_and_given_up(zoo, tm
 def test_a_request_to_a_node_that_dies_meanwhile_is_answered(zoo, until, tmp_path, written):
     run = zoo(trio(tmp_path, stage={"type": "zoo:Faulty", "at": 100, "how": "exit"})).start().until_running()
     until(lambda: len(written()) > 10)
-    with pytest.raises(ControlError, match="failed meanwhile: crash|unknown|starting, not running"):
+    with pytest.raises(ControlError, match="failed meanwhile: crash"):
         run.client.request("command", node="stage", name="die")
     summary = run.finish()
     assert summary["nodes"]["stage"]["restarts"] >= 1

@@ -116,7 +116,7 @@ class Writer(Sink):
     policy = None
 
     def setup(self) -> None:
-        self.file = Path(self.options.path).open("a", encoding="utf-8")
+        self.file = Path(self.options.path).open("a", encoding="utf-8")  # noqa: SIM115
 
     def process(self, message: Numbers, port: str) -> None:
         time.sleep(self.options.delay_s)
