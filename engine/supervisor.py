@@ -27,6 +27,7 @@ _HANG_LIMIT_S = 30.0
 _DRAIN_LIMIT_S = 35.0
 _LAST_WORDS_S = 0.5
 _PROBLEMS_LIMIT = 200
+_LOSS_EVERY_S = 10.0
 
 
 class Event(NamedTuple):
@@ -73,6 +74,7 @@ class Supervisor:
         self._running_since = self._stopping_since = float("inf")
         self._signals = 0
         self._user_error = False
+        self._losses_told: dict[tuple[str, str, str], tuple[int, float]] = {}
 
     def run(self, seconds: float | None = None) -> dict[str, Any]:
         """Run until the source ends, Ctrl-C, or `seconds` of running have passed; return the summary.
@@ -258,6 +260,7 @@ class Supervisor:
                 self._welcome(worker)
             case "report":
                 worker.take_report(msgspec.convert(message["report"], ProcessReport), self._seconds_running)
+                self._announce_losses(worker)
             case "log":
                 self._hear_log(worker, message)
             case "failed":
@@ -272,6 +275,15 @@ class Supervisor:
                 if message["done"]:
                     worker.release()
                     self._end(worker, Phase.STOPPED, dead=False)
+
+    def _announce_losses(self, worker: Worker) -> None:
+        """Say so, soon and then every 10 s at most, when a link that promises to lose nothing loses something."""
+        for half in worker.whole_report.outlets:
+            told, when = self._losses_told.get(half[:3], (0, -_LOSS_EVERY_S))
+            due = time.monotonic() - when >= _LOSS_EVERY_S or worker.ended
+            if half.policy.startswith("block") and half.lost > told and due:
+                self._losses_told[half[:3]] = (half.lost, time.monotonic())
+                self._problem("error", worker.name, f"{half.lost} messages to {half.target} are lost ({half.policy})")
 
     def _hear_log(self, worker: Worker, message: dict[str, Any]) -> None:
         level = message["level"].lower()

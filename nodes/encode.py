@@ -59,6 +59,7 @@ class Encode(Stage):
         # Here and not above: the encoder compiles kernels, which the parent and other nodes do without.
         from spikemm import encoding
 
+        encoding.warm_up()  # in its own time, not in that of the first message
         asked = sorted(wish for wish in self.context.wanted if wish.startswith(_MAPS)) or [_UNASKED]
         self._encoding = encoding
         self._maps = [encoding.MapSpec.parse(wish) for wish in asked]

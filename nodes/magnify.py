@@ -75,9 +75,12 @@ class Magnify(Stage):
 
     def setup(self) -> None:
         """Find the device; the first message tells the rest."""
-        # Here and not above: torch is for the processes that compute.
+        # Here and not above: torch is for the processes that compute. And not at the first message: it would be late.
         from spikemm.device import pick_device
+        from spikemm.encoding import MapSpec
+        from spikemm.magnification import make_magnifier
 
+        self._make_magnifier, self._parse_front = make_magnifier, MapSpec.parse
         self._device = pick_device(self.options.device)
         self._magnifier: Magnifier | None = None
         self._stream: _Stream | None = None
@@ -105,18 +108,15 @@ class Magnify(Stage):
         return self._magnifier
 
     def _make(self) -> "Magnifier":
-        from spikemm.encoding import MapSpec
-        from spikemm.magnification import make_magnifier
-
         options, stream = self.options, cast(_Stream, self._stream)
-        return make_magnifier(
+        return self._make_magnifier(
             options.method,
             alpha=options.alpha,
             mode=options.effective_mode,
             band_hz=options.band_hz,
             rate_hz=stream.rate_hz,
             hop=self._hop,
-            front=MapSpec.parse(stream.front),
+            front=self._parse_front(stream.front),
             height=stream.height,
             width=stream.width,
             device=self._device,

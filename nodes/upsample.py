@@ -40,9 +40,11 @@ class Upsample(Stage):
 
     def setup(self) -> None:
         """Find the device; the first message tells the size."""
-        # Here and not above: torch is for the processes that compute.
+        # Here and not above: torch is for the processes that compute. And not at the first message: it would be late.
         from spikemm.device import pick_device
+        from spikemm.upsampling import make_upsampler
 
+        self._make_upsampler = make_upsampler
         self._device = pick_device(self.options.device)
         self._size: tuple[int, ...] = ()
 
@@ -55,7 +57,7 @@ class Upsample(Stage):
         return [replace(frames, pixels=large.pixels, raw=large.raw, scale=frames.scale * self.options.scale)]
 
     def _make(self, height: int, width: int) -> "Upsampler":
-        from spikemm.upsampling import make_upsampler
-
         options = self.options
-        return make_upsampler(options.method, scale=options.scale, height=height, width=width, device=self._device)
+        return self._make_upsampler(
+            options.method, scale=options.scale, height=height, width=width, device=self._device
+        )

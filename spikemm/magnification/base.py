@@ -131,6 +131,7 @@ class FrameMagnifier(ABC):
     def __init__(self, options: MagnifierOptions) -> None:
         self._options = options
         self._last_step: int | None = None
+        self._begun = False
         self.alpha = options.alpha
         self._set_band(options.band_hz)
 
@@ -195,7 +196,8 @@ class FrameMagnifier(ABC):
         ShapeError
             If the frames are not of the size stated at the start.
         OptionError
-            If the light is so low that the front end keeps less than 0.3 of the band's centre.
+            If the very first frame is so dark that the front end keeps less than 0.3 of the band's centre: a setting
+            that makes no sense. A scene that gets dark later, behind a gap too, is magnified as far as can be.
         """
         o = self._options
         if batch.pixels.shape[1:] != (o.height, o.width):
@@ -210,7 +212,9 @@ class FrameMagnifier(ABC):
         if self._last_step is not None and step <= self._last_step:
             self.reset()
         if self._last_step is None:
-            self._require_light(frame)
+            if not self._begun:
+                self._require_light(frame)
+                self._begun = True
             self._filter, self._seconds = self._make_filter(), 0.0
             self._restart(frame)
             seconds = 0.0

@@ -16,6 +16,8 @@ STILL, MOVING = 0.3, 0.7
 EXPLAINED, TORN = 0.15, 0.4
 """Part of the change that the field leaves over: all is well below the first, the field is wrong above the second."""
 
+ENOUGH_FRAMES = 8
+
 AROUND = 8
 """A wrong field is judged over squares of this many second pixels, and their neighbours."""
 
@@ -89,10 +91,11 @@ class Evidence:
         over = torch.stack(((left - FACTOR_OF_NOISE * noise).clamp(min=0.0), seen + noise))
         return follows * (1.0 - self._torn(over))
 
-    @staticmethod
-    def _torn(sums: torch.Tensor) -> torch.Tensor:
+    def _torn(self, sums: torch.Tensor) -> torch.Tensor:
         wide = smooth_cells(smooth_cells(avg_pool2d(sums[None], AROUND, ceil_mode=True, count_include_pad=False)[0]))
-        torn = _rise(wide[0] / wide[1], EXPLAINED, TORN)
+        # A wrong field explains much of a few frames by chance.
+        doubt = max(1.0, ENOUGH_FRAMES / self._frames)
+        torn = _rise(doubt * wide[0] / wide[1], EXPLAINED, TORN)
         size = sums.shape[1] + -sums.shape[1] % AROUND, sums.shape[2] + -sums.shape[2] % AROUND
         fine = interpolate(torn[None, None], size=size, mode="bilinear", align_corners=False)[0, 0]
         return fine[: sums.shape[1], : sums.shape[2]]

@@ -16,7 +16,7 @@ __all__ = ["WarpMagnifier"]
 MEMORY_FRAMES = 32
 """Frames over which noise and significance are averaged."""
 
-FAINT, CLEAR = 1.5, 2.5
+FAINT, CLEAR = 1.05, 1.3
 """A motion's power in units of what noise alone gives: nothing moves below the first, all above the second."""
 
 ENOUGH_FRAMES = 16
@@ -87,7 +87,7 @@ class WarpMagnifier(FrameMagnifier):
         o, kept = self._options, torch.ones_like(self._light)
         if self._dominant is not None:
             kept = response_map(o.front, self._light, self._dominant.hz, o.rate_hz).clamp(min=0.0)
-        self._estimator.respond(kept)
+        self._estimator.respond(kept.clamp(min=KEPT))
         self._kept = smooth_cells(self._cells(kept)[None])[0]
 
     def _cells(self, plane: torch.Tensor) -> torch.Tensor:
@@ -98,7 +98,7 @@ class WarpMagnifier(FrameMagnifier):
         displacement = measured.displacement + self._carried
         moved = self._filter.step(displacement, seconds)
         self._learn(measured, moved, seconds)
-        sure = self._sure(self._power)
+        sure = self._sure(smooth_cells(self._power))
         self._evidence.step(measured, self._estimator.shown, self._extended(moved, sure * self._power[1]), seconds)
         self._approach(frame, measured, displacement)
         moving = self._evidence.moving(measured.levelled)
@@ -149,11 +149,12 @@ class WarpMagnifier(FrameMagnifier):
         xx, xy, yy = measured.structure
         energy = xx * moved[0] ** 2 + 2.0 * xy * moved[0] * moved[1] + yy * moved[1] ** 2
         chance = NOISE_AVERAGED * self._filter.noise_gain(seconds) * self._noise + 1e-14
+        share = 1.0 / min(self._frames, 2 * MEMORY_FRAMES)
         self._power = torch.lerp(self._power, torch.stack((energy / chance, measured.decided)), share)
 
     def _significance(self) -> torch.Tensor:
-        bright = ((self._kept - 0.8 * KEPT) / (0.2 * KEPT)).clamp(0.0, 1.0)
-        return self._sure(spread_cells(self._power))[0] * bright
+        bright = ((self._kept - 0.2 * KEPT) / (0.3 * KEPT)).clamp(0.0, 1.0)
+        return self._sure(spread_cells(smooth_cells(smooth_cells(self._power))))[0] * bright
 
     def _approach(self, frame: torch.Tensor, measured: Measurement, displacement: torch.Tensor) -> None:
         """Take a nearer reference where the scene has left the last one, and carry the way so far along."""

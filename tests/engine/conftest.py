@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from threading import Condition
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import zmq
@@ -13,6 +14,7 @@ import zmq
 from engine import Message, Policy, array
 from engine.graph import Edge
 from engine.inlet import Arrival, Inbox, Inlet
+from engine.link_protocol import Grant, Hello, Tag
 from engine.outlet import Outlet
 from engine.statistics import OutletStatistics
 
@@ -57,6 +59,24 @@ class Ends:
         socket.connect(self.endpoint)
         self.sockets.append(socket)
         return socket
+
+    def raw_consumer(self, name: str = "guest", connection: str = "c") -> "zmq.Socket[bytes]":
+        """Open a consumer by hand; it has said hello and granted nothing."""
+        socket = self.dealer()
+        self.say(socket, Tag.HELLO, Hello(1, name, "in", connection, "block"))
+        return socket
+
+    @staticmethod
+    def say(socket: "zmq.Socket[bytes]", tag: Tag, *payload: Hello | Grant) -> None:
+        socket.send_multipart([tag.value, *map(msgspec.msgpack.encode, payload)])
+
+    @staticmethod
+    def heard(socket: "zmq.Socket[bytes]") -> list[list[bytes]]:
+        """Return everything that has come for a consumer made by hand."""
+        parts = []
+        while socket.poll(0):
+            parts.append(socket.recv_multipart())
+        return parts
 
     def turn(self, until: Callable[[], bool] | None = None) -> None:
         """Move everything that can move; over ipc, go on until a condition holds."""
