@@ -4,40 +4,28 @@ import os
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from engine.control import ControlServer
 from engine.pipeline import Pipeline
 from engine.plans import Planner
+from engine.reporter import Event, Reporter
 from engine.requests import Desk
 from engine.rundir import RunDirectory
 from engine.summary import exit_status, status_table
 from engine.telemetry import ProcessReport
 from engine.worker import Failure, Phase, Worker
 
-__all__ = ["Event", "Supervisor"]
+__all__ = ["Supervisor"]
 
 _STARTUP_LIMIT_S = 120.0
 _HANG_LIMIT_S = 30.0
 _DRAIN_LIMIT_S = 35.0
 _LAST_WORDS_S = 0.5
-_PROBLEMS_LIMIT = 200
-_LOSS_EVERY_S = 10.0
-
-
-class Event(NamedTuple):
-    """Something that the user should hear of."""
-
-    level: str
-    """``info``, ``warning`` or ``error``."""
-    node: str
-    """The node or process it is about; empty for the run itself."""
-    text: str
 
 
 class Supervisor:
@@ -62,40 +50,38 @@ class Supervisor:
         self, pipeline: Pipeline, host: str | None = None, on_event: Callable[[Event], None] | None = None
     ) -> None:
         self._planner = Planner(pipeline, host)
-        self._on_event = on_event or (lambda event: None)
+        self._say = Reporter(on_event)
         self._name, self._live = pipeline.name, pipeline.graph.live
         self._workers = {
             "+".join(chain): Worker("+".join(chain), self._planner.threads(chain)) for chain in self._planner.chains
         }
         self._by_node = {node: worker for worker in self._workers.values() for node in worker.nodes}
         self.phase = Phase.STARTING
-        self._problems: deque[str] = deque(maxlen=_PROBLEMS_LIMIT)
         self._started_wall, self._started = time.time(), time.monotonic()
         self._running_since = self._stopping_since = float("inf")
         self._signals = 0
         self._user_error = False
-        self._losses_told: dict[tuple[str, str, str], tuple[int, float]] = {}
 
     def run(self, seconds: float | None = None) -> dict[str, Any]:
         """Run until the source ends, Ctrl-C, or `seconds` of running have passed; return the summary.
 
         The first Ctrl-C (or SIGTERM) ends the sources and drains `block` links; a second one ends everything at once.
         """
-        self._run_directory = RunDirectory(self._name)
-        try:
-            return self._run(seconds)
-        finally:
-            self._run_directory.remove()
+        with self._signals_counted():
+            self._run_directory = RunDirectory(self._name)
+            try:
+                return self._run(seconds)
+            finally:
+                self._run_directory.remove()
 
     def _run(self, seconds: float | None) -> dict[str, Any]:
         self._server = ControlServer(self._run_directory.control)
         self._desk = Desk(self._server, self._by_node, self._planner)
         try:
-            with self._signals_counted():
-                for worker in self._workers.values():
-                    self._spawn(worker)
-                while not all(worker.ended for worker in self._workers.values()):
-                    self._turn(seconds)
+            for worker in self._workers.values():
+                self._spawn(worker)
+            while not all(worker.ended for worker in self._workers.values()):
+                self._turn(seconds)
             self.phase = Phase.FAILED if self._failed else Phase.STOPPED
             return self.summary()
         finally:
@@ -157,7 +143,7 @@ class Supervisor:
     def _abort(self, why: str) -> None:
         for worker in self._workers.values():
             if not worker.ended:
-                self._problem("error", worker.name, why)
+                self._say.problem("error", worker.name, why)
                 worker.kill()
                 worker.bury()
                 worker.phase = Phase.FAILED
@@ -169,13 +155,6 @@ class Supervisor:
             for node in worker.nodes:
                 self._command(other, "gone", node=node, dead=dead)
         self._start_if_all_ready()
-
-    def _event(self, level: str, node: str, text: str) -> None:
-        self._on_event(Event(level, node, text))
-
-    def _problem(self, level: str, node: str, text: str) -> None:
-        self._problems.append(f"{node}: {text}")
-        self._event(level, node, text)
 
     # Lives of the processes
 
@@ -228,11 +207,11 @@ class Supervisor:
             self._give_up(worker, why if self._user_error else f"{kind}: {why}; given up")
         else:
             worker.phase = Phase.STARTING
-            self._problem("warning", worker.name, f"{kind}: {why}; starts again in {delay:.1f} s")
+            self._say.problem("warning", worker.name, f"{kind}: {why}; starts again in {delay:.1f} s")
 
     def _give_up(self, worker: Worker, why: str) -> None:
         """Go on without a process that will not stay up, as far as that makes sense."""
-        self._problem("error", worker.name, why)
+        self._say.problem("error", worker.name, why)
         self._end(worker, Phase.FAILED, dead=True)
         sinks_left = any(self._planner.is_sink(other.nodes) and not other.ended for other in self._workers.values())
         if not self._planner.is_sink(worker.nodes) or not sinks_left or self._user_error:
@@ -260,14 +239,14 @@ class Supervisor:
                 self._welcome(worker)
             case "report":
                 worker.take_report(msgspec.convert(message["report"], ProcessReport), self._seconds_running)
-                self._announce_losses(worker)
+                self._say.losses(worker)
             case "log":
-                self._hear_log(worker, message)
+                self._say.log(worker, message)
             case "failed":
                 worker.failed_text = message["text"]
                 self._user_error |= message["for_user"]
                 if message["trace"]:
-                    self._event("error", worker.name, message["trace"])
+                    self._say.event("error", worker.name, message["trace"])
             case "answer":
                 self._desk.answer(message)
             case "bye":
@@ -275,22 +254,6 @@ class Supervisor:
                 if message["done"]:
                     worker.release()
                     self._end(worker, Phase.STOPPED, dead=False)
-
-    def _announce_losses(self, worker: Worker) -> None:
-        """Say so, soon and then every 10 s at most, when a link that promises to lose nothing loses something."""
-        for half in worker.whole_report.outlets:
-            told, when = self._losses_told.get(half[:3], (0, -_LOSS_EVERY_S))
-            due = time.monotonic() - when >= _LOSS_EVERY_S or worker.ended
-            if half.policy.startswith("block") and half.lost > told and due:
-                self._losses_told[half[:3]] = (half.lost, time.monotonic())
-                self._problem("error", worker.name, f"{half.lost} messages to {half.target} are lost ({half.policy})")
-
-    def _hear_log(self, worker: Worker, message: dict[str, Any]) -> None:
-        level = message["level"].lower()
-        if level in ("warning", "error", "critical"):
-            self._problem("error" if level == "critical" else level, worker.name, message["text"])
-        else:
-            self._event("info", worker.name, message["text"])
 
     def _start_if_all_ready(self) -> None:
         workers = [worker for worker in self._workers.values() if not worker.ended]
@@ -300,7 +263,7 @@ class Supervisor:
             and all(worker.phase is Phase.READY for worker in workers)
         ):
             self.phase, self._running_since = Phase.RUNNING, time.monotonic()
-            self._event("info", "", f"running: {', '.join(worker.name for worker in workers)}")
+            self._say.event("info", "", f"running: {', '.join(worker.name for worker in workers)}")
             for worker in workers:
                 self._start(worker)
 
@@ -309,7 +272,7 @@ class Supervisor:
         if self.phase is Phase.STARTING:
             self._start_if_all_ready()
         elif self.phase is Phase.RUNNING:
-            self._event("info", worker.name, "runs again")
+            self._say.event("info", worker.name, "runs again")
             self._start(worker)
         elif self.phase is Phase.STOPPING:
             self.stop()
@@ -343,7 +306,7 @@ class Supervisor:
             "seconds": round(self._seconds_running, 3),
             "phase": str(self.phase),
             "live": self._live,
-            "problems": list(self._problems),
+            "problems": list(self._say.problems),
             **status_table(list(self._workers.values()), self._planner),
         }
 

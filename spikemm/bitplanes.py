@@ -14,49 +14,54 @@ from numpy.typing import NDArray
 
 from spikemm.lanes import (
     LANES,
-    PIXELS,
+    Floats,
     Lanes,
-    Octets,
+    Values,
     Words,
     all_set,
     kernel,
     load,
-    no_bytes,
     no_lanes,
+    octets,
     prefetch,
-    spread,
+    repeat,
     store,
 )
 
-__all__ = [
-    "Rows",
-    "Values",
-    "Words",
-    "bridge",
-    "count_rows",
-    "rows_of",
-    "slide_rows",
-    "write_interval",
-    "write_numbers",
-    "write_rate",
-]
+__all__ = ["ROOM", "Held", "Move", "Rows", "Values", "Words", "write_interval", "write_isi", "write_rate"]
 
 Rows = NDArray[np.int64]
-Values = NDArray[np.float32]
+
+Held = tuple[int, int, int, int]
+"""What a ring holds: width and number of its rows, the first step and the one after the last."""
+
+Move = tuple[int, int, int, int]
+"""A window's first step and length, by how many steps it has moved, and the planes that a count of these takes.
+
+With 0 planes there are no older counts, and it has moved by its length.
+"""
+
+ROOM = (5, 16 * LANES)
+"""Shape of the kernels' scratch memory: the planes of one chunk, for five kinds of numbers."""
 
 _AHEAD = 4 * LANES
 """Words from a load to the prefetch in the same row: a column of rows is too wide for the processor's own guess."""
 
 
 @kernel
-def rows_of(start: int, count: int, direction: int, first: int, after: int, capacity: int, width: int) -> Rows:
-    """Offsets of the rows of steps start, start + direction, …; the zero row outside [first, after)."""
-    offsets = np.full((count + 7) // 8 * 8, capacity * width, np.int64)
+def _whole(count: int) -> int:
+    return (count + 7) // 8 * 8
+
+
+@kernel
+def _list(rows: Rows, start: int, count: int, way: int, held: Held) -> None:
+    """Put into `rows` those of steps start, start + way, …; the zero row outside [first, after) and behind them."""
+    width, capacity, first, after = held
+    rows[:] = capacity * width
     for i in range(count):
-        step = start + i * direction
+        step = start + i * way
         if first <= step < after:
-            offsets[i] = step % capacity * width
-    return offsets
+            rows[i] = step % capacity * width
 
 
 @kernel
@@ -103,36 +108,50 @@ def _sum(ring: Words, at: int, rows: Rows, planes: Words, here: int, bits: int) 
 
 
 @kernel
-def count_rows(ring: Words, width: int, rows: Rows, counts: Words, bits: int) -> None:
-    """Set `counts` (`bits` ≥ 3 planes) to the number of spikes in `rows`."""
-    counts[:] = 0
-    for at in range(0, width, LANES):
-        _sum(ring, at, rows, counts, at * bits, bits)
+def _clear(planes: Words, here: int, bits: int) -> None:
+    for p in range(here, here + bits * LANES, LANES):
+        store(planes, p, no_lanes())
 
 
 @kernel
-def slide_rows(ring: Words, width: int, new: Rows, old: Rows, few: int, counts: Words, bits: int) -> None:
-    """Add the spikes in `new` to `counts` and take off those in `old`, all of which were counted before.
+def _slide(
+    ring: Words, at: int, new: Rows, old: Rows, few: int, counts: Words, here: int, bits: int, room: Words
+) -> None:
+    """Add the spikes of one chunk of `new` to its counts and take off those of `old`; each fit into `few` planes."""
+    plus, minus = room[0], room[1]
+    _clear(plus, 0, few)
+    _clear(minus, 0, few)
+    _sum(ring, at, new, plus, 0, few)
+    _sum(ring, at, old, minus, 0, few)
+    carry = borrow = no_lanes()
+    for p in range(bits):
+        add, take = no_lanes(), no_lanes()
+        if p < few:
+            add, take = load(plus, p * LANES), load(minus, p * LANES)
+        total, carry = _add(load(counts, here + p * LANES), add, carry)
+        rest = total ^ take
+        store(counts, here + p * LANES, rest ^ borrow)
+        borrow = (~total & take) | (~rest & borrow)
 
-    The spikes in either fit into `few` ≥ 3 planes.
+
+@kernel
+def _count(
+    ring: Words, at: int, new: Rows, old: Rows, few: int, counts: Words, bits: int, room: Words, extra: Lanes
+) -> None:
+    """Bring the counts of one chunk up to date and put them, with `extra` added, into ``room[2]``.
+
+    They slide by the rows in `new` and `old`, or with `few` 0 start anew with those in `new`.
     """
-    plus, minus = np.empty(few * LANES, np.uint64), np.empty(few * LANES, np.uint64)
-    for at in range(0, width, LANES):
-        for p in range(0, few * LANES, LANES):
-            store(plus, p, no_lanes())
-            store(minus, p, no_lanes())
-        _sum(ring, at, new, plus, 0, few)
-        _sum(ring, at, old, minus, 0, few)
-        carry = borrow = no_lanes()
-        for p in range(bits):
-            add, take = no_lanes(), no_lanes()
-            if p < few:
-                add, take = load(plus, p * LANES), load(minus, p * LANES)
-            here = at * bits + p * LANES
-            total, carry = _add(load(counts, here), add, carry)
-            rest = total ^ take
-            store(counts, here, rest ^ borrow)
-            borrow = (~total & take) | (~rest & borrow)
+    here = at * bits
+    if few:
+        _slide(ring, at, new, old, few, counts, here, bits, room)
+    else:
+        _clear(counts, here, bits)
+        _sum(ring, at, new, counts, here, bits)
+    for p in range(0, bits * LANES, LANES):
+        plane = load(counts, here + p)
+        store(room[2], p, plane ^ extra)
+        extra = plane & extra
 
 
 @kernel
@@ -163,70 +182,142 @@ def _find(ring: Words, at: int, rows: Rows, index: Words, bits: int) -> Lanes:
 
 
 @kernel
-def bridge(ring: Words, width: int, back: Rows, ahead: Rows, gaps: Words, bits: int) -> None:
-    """Write into `gaps` the places in `back` and in `ahead` of the first spikes, added, plus 1; 0 where one is missing.
+def _bridge(ring: Words, at: int, back: Rows, ahead: Rows, bits: int, room: Words) -> Lanes:
+    """Put into ``room[3]`` the places in `back` and in `ahead` of the first spikes, added, plus 1; 0 where one lacks.
 
-    With `back` the steps k, k − 1, … and `ahead` k + 1, k + 2, … this is the inter-spike interval around k.
+    Return where there are both. With `back` the steps k, k − 1, … and `ahead` k + 1, k + 2, … this is the inter-spike
+    interval around k.
     """
-    before, behind = np.empty(bits * LANES, np.uint64), np.empty(bits * LANES, np.uint64)
-    for at in range(0, width, LANES):
-        both = _find(ring, at, back, before, bits) & _find(ring, at, ahead, behind, bits)
-        carry = both
-        for p in range(bits):
-            total, carry = _add(load(before, p * LANES), load(behind, p * LANES), carry)
-            store(gaps, (at * bits) + p * LANES, total & both)
+    gaps, behind = room[3], room[4]
+    both = _find(ring, at, back, gaps, bits) & _find(ring, at, ahead, behind, bits)
+    carry = both
+    for p in range(0, bits * LANES, LANES):
+        total, carry = _add(load(gaps, p), load(behind, p), carry)
+        store(gaps, p, total & both)
+    return both
 
 
 @kernel
-def _spread_planes(planes: Words, chunk: int, first: int, stop: int, octets: Octets) -> None:
-    """Write planes [first, stop), at most eight, of the 512 pixels whose words start at `chunk` into bytes."""
+def _wide(planes: Words, bits: int) -> bool:
+    """Whether any of 512 numbers passes 255; few pixels of a picture do."""
+    some = no_lanes()
+    for p in range(8 * LANES, bits * LANES, LANES):
+        some = some | load(planes, p)
+    return not all_set(~some)
+
+
+@kernel
+def _numbers(planes: Words, word: int, wide: bool) -> Floats:
+    """Numbers, of 8 planes or where `wide` of 16, of the 64 pixels in a word."""
+    numbers = octets(planes, word)
+    if wide:
+        numbers = numbers + octets(planes, word + 8 * LANES) * repeat(np.float32(256))
+    return numbers
+
+
+@kernel
+def _divide(room: Words, wide: bool, window: Floats, out: Values, pixel: int) -> None:
+    """Write the chunk's counts / (`window` + its gaps)."""
     for word in range(LANES):
-        numbers = no_bytes()
-        for p in range(first, stop):
-            numbers = numbers + spread(planes[chunk + p * LANES + word], np.uint8(1 << (p - first)))
-        store(octets, 64 * word, numbers)
+        light = _numbers(room[2], word, wide) / (_numbers(room[3], word, wide) + window)
+        store(out, pixel + word * 64, light)
 
 
 @kernel
-def _numbers(planes: Words, chunk: int, bits: int, octets: Octets, numbers: Values) -> None:
-    """Write the numbers of the 512 pixels whose words start at `chunk`."""
-    _spread_planes(planes, chunk, 0, min(bits, 8), octets)
-    for i in range(len(numbers)):
-        numbers[i] = octets[i]
-    # Few pixels of a picture pass 255: the upper planes are mostly empty.
-    if bits > 8 and planes[chunk + 8 * LANES : chunk + bits * LANES].any():
-        _spread_planes(planes, chunk, 8, bits, octets)
-        for i in range(len(numbers)):
-            numbers[i] += np.float32(256) * octets[i]
+def _divide_all(room: Words, wide: bool, window: Floats, out: Values, pixel: int) -> None:
+    """Write the chunk's counts / `window`."""
+    for word in range(LANES):
+        store(out, pixel + word * 64, _numbers(room[2], word, wide) / window)
 
 
 @kernel
-def write_numbers(numbers: Words, bits: int, out: Values) -> None:
-    """Write `numbers` into `out`, whose length is a multiple of 512."""
-    octets = np.empty(PIXELS, np.uint8)
-    for chunk in range(len(out) // PIXELS):
-        _numbers(numbers, chunk * bits * LANES, bits, octets, out[chunk * PIXELS : (chunk + 1) * PIXELS])
+def _copy(room: Words, wide: bool, out: Values, pixel: int) -> None:
+    """Write the chunk's gaps."""
+    for word in range(LANES):
+        store(out, pixel + word * 64, _numbers(room[3], word, wide))
 
 
 @kernel
-def write_rate(counts: Words, bits: int, window: int, out: Values) -> None:
-    """Write count / window into `out`."""
-    octets, spikes = np.empty(PIXELS, np.uint8), np.empty(PIXELS, np.float32)
-    for chunk in range(len(out) // PIXELS):
-        light = out[chunk * PIXELS : (chunk + 1) * PIXELS]
-        _numbers(counts, chunk * bits * LANES, bits, octets, spikes)
-        for i in range(PIXELS):
-            light[i] = spikes[i] / np.float32(window)
+def _cache_line(out: Values) -> int:
+    """First item that starts a cache line."""
+    return -(out.ctypes.data // 4) % 16
 
 
 @kernel
-def write_interval(counts: Words, bits: int, gaps: Words, gap_bits: int, window: int, out: Values) -> None:
-    """Write (count + 1) / (window + gap) where there is a gap, else count / window, into `out`."""
-    octets = np.empty(PIXELS, np.uint8)
-    spikes, length = np.empty(PIXELS, np.float32), np.empty(PIXELS, np.float32)
-    for chunk in range(len(out) // PIXELS):
-        light = out[chunk * PIXELS : (chunk + 1) * PIXELS]
-        _numbers(counts, chunk * bits * LANES, bits, octets, spikes)
-        _numbers(gaps, chunk * gap_bits * LANES, gap_bits, octets, length)
-        for i in range(PIXELS):
-            light[i] = (spikes[i] + np.float32(length[i] > 0)) / (np.float32(window) + length[i])
+def write_rate(
+    ring: Words, held: Held, offsets: Rows, room: Words, move: Move, counts: Words, bits: int, out: Values
+) -> int:
+    """Write the rate of a window into `out`, from the item returned on.
+
+    `counts` are those of the window before it moved and become those of this one. `offsets` has four rows, each for a
+    list of the most steps that are counted or searched, in whole blocks of eight.
+    """
+    start, window, moved, few = move
+    new, old = offsets[0, : _whole(moved)], offsets[1, : _whole(moved)]
+    _list(new, start + window - moved, moved, 1, held)
+    _list(old, start - moved, moved, 1, held)
+    begin, length = _cache_line(out), repeat(np.float32(window))
+    _clear(room[2], 0, 16)
+    for at in range(0, held[0], LANES):
+        _count(ring, at, new, old, few, counts, bits, room, no_lanes())
+        if _wide(room[2], bits):
+            _divide_all(room, True, length, out, begin + at * 64)
+        else:
+            _divide_all(room, False, length, out, begin + at * 64)
+    return begin
+
+
+@kernel
+def write_isi(
+    ring: Words, held: Held, offsets: Rows, room: Words, start: int, t: int, stop: int, bits: int, out: Values
+) -> int:
+    """Write the inter-spike interval around `t` in the steps [start, stop) into `out`, from the item returned on."""
+    back, ahead = offsets[2, : _whole(t - start + 1)], offsets[3, : _whole(stop - t - 1)]
+    _list(back, t, t - start + 1, -1, held)
+    _list(ahead, t + 1, stop - t - 1, 1, held)
+    begin = _cache_line(out)
+    _clear(room[3], 0, 16)
+    for at in range(0, held[0], LANES):
+        _bridge(ring, at, back, ahead, bits, room)
+        if _wide(room[3], bits):
+            _copy(room, True, out, begin + at * 64)
+        else:
+            _copy(room, False, out, begin + at * 64)
+    return begin
+
+
+@kernel
+def write_interval(
+    ring: Words,
+    held: Held,
+    offsets: Rows,
+    room: Words,
+    move: Move,
+    counts: Words,
+    bits: int,
+    reach: int,
+    gap_bits: int,
+    out: Values,
+) -> int:
+    """Write (count + 1) / (window + gap) where a gap of at most `reach` on each side surrounds it, else the rate.
+
+    The rest is as for `write_rate`.
+    """
+    start, window, moved, few = move
+    new, old = offsets[0, : _whole(moved)], offsets[1, : _whole(moved)]
+    _list(new, start + window - moved, moved, 1, held)
+    _list(old, start - moved, moved, 1, held)
+    back, ahead = offsets[2, : _whole(reach)], offsets[3, : _whole(reach)]
+    _list(back, start - 1, reach, -1, held)
+    _list(ahead, start + window, reach, 1, held)
+    begin, length = _cache_line(out), repeat(np.float32(window))
+    _clear(room[2], 0, 16)
+    _clear(room[3], 0, 16)
+    for at in range(0, held[0], LANES):
+        both = _bridge(ring, at, back, ahead, gap_bits, room)
+        _count(ring, at, new, old, few, counts, bits, room, both)
+        if _wide(room[2], bits) or _wide(room[3], gap_bits):
+            _divide(room, True, length, out, begin + at * 64)
+        else:
+            _divide(room, False, length, out, begin + at * 64)
+    return begin

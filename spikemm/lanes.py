@@ -1,4 +1,4 @@
-"""Vectors for Numba kernels: 512 pixels as bits, or 64 as bytes.
+"""Vectors for Numba kernels: 512 pixels as bits, or 64 as floats.
 
 Numba vectorises a loop only where it can prove that no two arrays overlap, which it cannot do for the rows of a ring.
 Here the vector is explicit: an operator on it becomes one instruction or a few, whichever the processor has. Word i of
@@ -18,8 +18,8 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 from numpy.typing import NDArray
 
-__all__ = ["LANES", "PIXELS", "Bytes", "Lanes", "Octets", "Words", "all_set", "kernel", "load", "no_bytes", "no_lanes"]
-__all__ += ["prefetch", "spread", "store"]
+__all__ = ["LANES", "PIXELS", "Floats", "Lanes", "Values", "Words", "all_set", "kernel", "load", "no_lanes", "octets"]
+__all__ += ["prefetch", "repeat", "store"]
 
 LANES = 8
 """64-bit words in a ``Lanes``."""
@@ -28,7 +28,7 @@ PIXELS = 64 * LANES
 """Pixels in a ``Lanes``."""
 
 Words = NDArray[np.uint64]
-Octets = NDArray[np.uint8]
+Values = NDArray[np.float32]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Emit = Callable[[Any, ir.IRBuilder, Any, Any], Any]
@@ -43,10 +43,12 @@ class Lanes(Protocol):
     def __invert__(self) -> "Lanes": ...
 
 
-class Bytes(Protocol):
-    """A number from 0 to 255 for each of 64 pixels, inside a kernel."""
+class Floats(Protocol):
+    """A float32 number for each of 64 pixels, inside a kernel."""
 
-    def __add__(self, other: "Bytes") -> "Bytes": ...
+    def __add__(self, other: "Floats") -> "Floats": ...
+    def __mul__(self, other: "Floats") -> "Floats": ...
+    def __truediv__(self, other: "Floats") -> "Floats": ...
 
 
 def kernel(function: _Function) -> _Function:
@@ -54,26 +56,30 @@ def kernel(function: _Function) -> _Function:
 
     Notes
     -----
+    A kernel allocates nothing: without Numba's runtime no array is counted as in use, which would take a call, and all
+    vectors out of their registers, in the inmost loops.
+
     Numba notices a change of the file that holds a kernel, not one of the files that the kernel calls: whoever changes
     this file empties the ``__pycache__`` beside it.
     """
-    return cast(_Function, numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=True)(function))
+    options = {"nogil": True, "cache": True, "error_model": "numpy", "forceinline": True, "_nrt": False}
+    return cast(_Function, cast(Any, numba.njit)(**options)(function))
 
 
 class _LanesType(types.Type):
     layout = ir.VectorType(ir.IntType(64), LANES)
 
 
-class _BytesType(types.Type):
-    layout = ir.VectorType(ir.IntType(8), 64)
+class _FloatsType(types.Type):
+    layout = ir.VectorType(ir.FloatType(), 64)
 
 
 _lanes: Any = cast(Any, _LanesType)("Lanes")
-_bytes: Any = cast(Any, _BytesType)("Bytes")
+_floats: Any = cast(Any, _FloatsType)("Floats")
 
 
 @register_model(_LanesType)
-@register_model(_BytesType)
+@register_model(_FloatsType)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         cast(Any, super()).__init__(manager, kind, kind.layout)
@@ -96,7 +102,9 @@ _operator(operator.and_, _lanes, "and_")
 _operator(operator.or_, _lanes, "or_")
 _operator(operator.xor, _lanes, "xor")
 _operator(operator.invert, _lanes, "not_", operands=1)
-_operator(operator.add, _bytes, "add")
+_operator(operator.add, _floats, "fadd")
+_operator(operator.mul, _floats, "fmul")
+_operator(operator.truediv, _floats, "fdiv")
 
 
 def _pointer(context: Any, builder: ir.IRBuilder, array_type: Any, array: Any, index: Any, to: ir.Type) -> Any:
@@ -106,10 +114,6 @@ def _pointer(context: Any, builder: ir.IRBuilder, array_type: Any, array: Any, i
 
 def _no_lanes(typing_context: Any) -> tuple[Any, _Emit]:
     return _lanes(), lambda context, builder, signature, arguments: ir.Constant(_lanes.layout, None)
-
-
-def _no_bytes(typing_context: Any) -> tuple[Any, _Emit]:
-    return _bytes(), lambda context, builder, signature, arguments: ir.Constant(_bytes.layout, None)
 
 
 def _all_set(typing_context: Any, pixels: Any) -> tuple[Any, _Emit]:
@@ -148,22 +152,34 @@ def _store(typing_context: Any, array: Any, index: Any, value: Any) -> tuple[Any
     return types.none(array, types.intp, value), emit
 
 
-def _spread(typing_context: Any, word: Any, weight: Any) -> tuple[Any, _Emit]:
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        empty = ir.Constant(_bytes.layout, ir.Undefined)
-        first = builder.insert_element(empty, arguments[1], ir.Constant(ir.IntType(32), 0))
-        weights = builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(ir.IntType(32), 64), None))
-        chosen = builder.bitcast(arguments[0], ir.VectorType(ir.IntType(1), 64))
-        return builder.select(chosen, weights, ir.Constant(_bytes.layout, None))
+def _octets(typing_context: Any, words: Any, index: Any) -> tuple[Any, _Emit]:
+    octet = ir.VectorType(ir.IntType(8), 64)
 
-    return _bytes(types.uint64, types.uint8), emit
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        first = _pointer(context, builder, words, arguments[0], arguments[1], ir.IntType(64))
+        parts = []
+        for p in range(8):
+            word = builder.load(builder.gep(first, [ir.Constant(ir.IntType(64), p * LANES)]))
+            chosen = builder.bitcast(word, ir.VectorType(ir.IntType(1), 64))
+            parts.append(builder.select(chosen, ir.Constant(octet, [1 << p] * 64), ir.Constant(octet, None)))
+        while len(parts) > 1:  # in a tree, so that no plane waits for all the others
+            parts = [builder.add(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+        return builder.uitofp(parts[0], _floats.layout)
+
+    return _floats(words, types.intp), emit
+
+
+def _repeat(typing_context: Any, value: Any) -> tuple[Any, _Emit]:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        empty = ir.Constant(_floats.layout, ir.Undefined)
+        first = builder.insert_element(empty, arguments[0], ir.Constant(ir.IntType(32), 0))
+        return builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(ir.IntType(32), 64), None))
+
+    return _floats(types.float32), emit
 
 
 no_lanes: Callable[[], Lanes] = cast(Any, intrinsic(_no_lanes))
 """No pixel set."""
-
-no_bytes: Callable[[], Bytes] = cast(Any, intrinsic(_no_bytes))
-"""Sixty-four zeros."""
 
 all_set: Callable[[Lanes], bool] = cast(Any, intrinsic(_all_set))
 """Whether every pixel is set."""
@@ -174,8 +190,11 @@ load: Callable[[Words, int], Lanes] = cast(Any, intrinsic(_load))
 prefetch: Callable[[Words, int], None] = cast(Any, intrinsic(_prefetch))
 """Ask for the cache line at an item of a flat array, which may lie outside it."""
 
-store: Callable[[Words | Octets, int, Lanes | Bytes], None] = cast(Any, intrinsic(_store))
-"""Write a vector at an item of a flat array: ``Lanes`` into words, ``Bytes`` into octets."""
+store: Callable[[Words | Values, int, Lanes | Floats], None] = cast(Any, intrinsic(_store))
+"""Write a vector at an item of a flat array: ``Lanes`` into words, ``Floats`` into values."""
 
-spread: Callable[[np.uint64, np.uint8], Bytes] = cast(Any, intrinsic(_spread))
-"""Give each pixel of a word the second number where its bit is set, else 0."""
+octets: Callable[[Words, int], Floats] = cast(Any, intrinsic(_octets))
+"""Numbers of 64 pixels from eight words, `LANES` items apart, that hold one bit of each; the first is at an item."""
+
+repeat: Callable[[np.float32], Floats] = cast(Any, intrinsic(_repeat))
+"""Give each pixel the same number."""

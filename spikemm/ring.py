@@ -1,11 +1,13 @@
 """The newest steps of a stream, packed, and the pictures of light that their windows give."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from spikemm import bitplanes
 from spikemm.exceptions import OptionError, WindowError
-from spikemm.lanes import LANES, PIXELS
+from spikemm.lanes import LANES
 from spikemm.packing import check_packed, packed_bytes
 
 __all__ = ["SpikeRing"]
@@ -43,7 +45,9 @@ class SpikeRing:
         # An odd number of cache lines in a row spreads a column of rows over all sets of the caches.
         self._width = LANES * ((self._bytes // (8 * LANES) + 1) | 1)
         self._ring = np.zeros((capacity + 1) * self._width, np.uint64)
-        self._gaps = np.empty(0, np.uint64)
+        self._by_step = self._ring.view(np.uint8).reshape(-1, self._width * 8)[:capacity, : self._bytes]
+        self._offsets = np.empty((4, 0), np.int64)
+        self._room = np.empty(bitplanes.ROOM, np.uint64)
         self._counts: dict[int, _Counts] = {}
         self._origin = self._next = 0
 
@@ -91,10 +95,9 @@ class SpikeRing:
             self._restart(step)
         kept = packed[-self.capacity :]
         row = (step + len(packed) - len(kept)) % self.capacity
-        rows = self._ring.view(np.uint8).reshape(-1, self._width * 8)[: self.capacity, : self._bytes]
         before_end = min(len(kept), self.capacity - row)
-        rows[row : row + before_end] = kept[:before_end]
-        rows[: len(kept) - before_end] = kept[before_end:]
+        self._by_step[row : row + before_end] = kept[:before_end]
+        self._by_step[: len(kept) - before_end] = kept[before_end:]
         self._next = step + len(packed)
 
     def rate(self, t: int, w: int) -> NDArray[np.float32]:
@@ -107,10 +110,7 @@ class SpikeRing:
         OptionError
             `w` is below 1 or above 32,767.
         """
-        counts = self._count(self._window(t, w), w)
-        picture = self._picture()
-        bitplanes.write_rate(counts.planes, counts.bits, w, picture)
-        return self._shaped(picture)
+        return self._picture(bitplanes.write_rate, w, *self._window_counts(self._window(t, w), w))
 
     def segments(self, t: int, w: int, n: int) -> NDArray[np.float32]:
         """Spikes per step in each of `n` equal parts of W(t, w), oldest first, the paper's (6).
@@ -144,10 +144,7 @@ class SpikeRing:
             `w` is below 1 or above 32,767.
         """
         start = self._window(t, w)
-        gaps, bits = self._bridge(t, t - start + 1, t + 1, start + w - t - 1)
-        picture = self._picture()
-        bitplanes.write_numbers(gaps, bits, picture)
-        return self._shaped(picture)
+        return self._picture(bitplanes.write_isi, w, start, t, start + w, _planes(w))
 
     def interval(self, t: int, w: int, reach: int | None = None) -> NDArray[np.float32]:
         """Spikes per step between the last spike before and the first spike after W(t, w).
@@ -166,11 +163,8 @@ class SpikeRing:
         reach = w if reach is None else reach
         start = self._window(t, w)
         self._check_reach(start, reach)
-        counts = self._count(start, w)
-        gaps, bits = self._bridge(start - 1, reach, start + w, reach)
-        picture = self._picture()
-        bitplanes.write_interval(counts.planes, counts.bits, gaps, bits, w, picture)
-        return self._shaped(picture)
+        counts = self._window_counts(start, w)
+        return self._picture(bitplanes.write_interval, max(w, reach), *counts, reach, _planes(2 * reach))
 
     def _restart(self, step: int) -> None:
         self._origin = self._next = step
@@ -197,43 +191,25 @@ class SpikeRing:
                 f"holds {self.first_step} to {self._next - 1}: take a capacity above {self.capacity} or a shorter reach"
             )
 
-    def _rows(self, start: int, count: int, direction: int = 1) -> bitplanes.Rows:
-        held = self.first_step, self._next, self.capacity, self._width
-        return bitplanes.rows_of(start, count, direction, *held)
-
-    def _count(self, start: int, w: int) -> "_Counts":
-        """Spikes in the `w` steps from `start` on, from the last such count where the two overlap enough."""
+    def _window_counts(self, start: int, w: int) -> tuple[bitplanes.Move, bitplanes.Words, int]:
+        """Tell a kernel how the last counts of `w` steps become those from `start` on: sliding, or anew."""
         counts = self._counts.get(w)
         if counts is None:
             counts = self._counts[w] = _Counts(w, self._width)
-        moved = start - counts.start
-        size = counts.planes, counts.bits
-        if 0 <= 2 * moved < w and counts.start >= self.first_step:
-            new, old = self._rows(counts.start + w, moved), self._rows(counts.start, moved)
-            bitplanes.slide_rows(self._ring, self._width, new, old, _planes(moved), *size)
-        else:
-            bitplanes.count_rows(self._ring, self._width, self._rows(start, w), *size)
-        counts.start = start
-        return counts
+        last, counts.start = counts.start, start
+        moved = start - last
+        if 0 <= 2 * moved < w and last >= self.first_step:
+            return (start, w, moved, _planes(moved)), counts.planes, counts.bits
+        return (start, w, w, 0), counts.planes, counts.bits
 
-    def _bridge(self, last: int, back: int, first: int, ahead: int) -> tuple[bitplanes.Words, int]:
-        """Planes of the steps between the spikes around (last, first), searched `back` and `ahead` steps far."""
-        bits = _planes(back + ahead)
-        if len(self._gaps) < bits * self._width:
-            self._gaps = np.empty(bits * self._width, np.uint64)
-        rows = self._rows(last, back, -1), self._rows(first, ahead)
-        bitplanes.bridge(self._ring, self._width, *rows, self._gaps, bits)
-        return self._gaps, bits
-
-    def _picture(self) -> bitplanes.Values:
-        """Whole vectors of pixels, as the kernels write them."""
-        size = -(-self.height * self.width // PIXELS) * PIXELS
-        whole = np.empty(size + 16, np.float32)
-        start = -whole.__array_interface__["data"][0] // 4 % 16  # at a cache line
-        return whole[start : start + size]
-
-    def _shaped(self, picture: bitplanes.Values) -> NDArray[np.float32]:
-        return picture[: self.height * self.width].reshape(self.height, self.width)
+    def _picture(self, write: Callable[..., int], longest: int, *what: object) -> NDArray[np.float32]:
+        """Take the picture that a kernel writes, in whole vectors, from lists of at most `longest` rows."""
+        if self._offsets.shape[1] < longest + 7:
+            self._offsets = np.empty((4, longest + 7), np.int64)
+        whole = np.empty(64 * self._width + 16, np.float32)
+        held = self._width, self.capacity, self.first_step, self._next
+        start = write(self._ring, held, self._offsets, self._room, *what, whole)
+        return whole[start : start + self.height * self.width].reshape(self.height, self.width)
 
 
 def _planes(largest: int) -> int:
@@ -245,6 +221,6 @@ class _Counts:
     """Spikes in a window, bit-sliced, and where the window starts."""
 
     def __init__(self, window: int, width: int) -> None:
-        self.bits = _planes(window)
+        self.bits = _planes(window + 1)
         self.planes = np.empty(self.bits * width, np.uint64)
         self.start = -window  # overlaps no window of the ring

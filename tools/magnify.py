@@ -84,18 +84,21 @@ def magnify(
     `spikemm magnify bridge.dat bridge.png --alpha 50 --band 8 12 --fps 100 --window 128`
     """
     from nodes.output_file import check_output
-    from spikemm.device import pick_device
-    from spikemm.encoding import MapSpec
     from spikemm.exceptions import RecordingError
-    from spikemm.offline import magnify_recording
     from spikemm.recording import Recording
-    from tools.progress import progress
 
     check_output(str(out), _ENDINGS)
-    spec = MapSpec(front, window)
     recording = Recording(rec, height=height, width=width, rate_hz=rate, flip=flip)
     if recording.trailing_bytes:
         typer.echo(f"{rec}: the last {recording.trailing_bytes} bytes are part of a step and left out", err=True)
+
+    # Only now what takes seconds to load: a slip of the pen is answered at once.
+    from spikemm.device import pick_device
+    from spikemm.encoding import MapSpec
+    from spikemm.offline import magnify_recording
+    from tools.progress import progress
+
+    spec = MapSpec(front, window)
     with _whole_or_nothing(out) as unfinished, progress("magnifying", recording.steps) as reached:
         start = perf_counter()
         batches = magnify_recording(

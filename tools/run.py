@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from engine.supervisor import Event
+    from engine.reporter import Event
     from tools.run_monitor import RunMonitor
 
 __all__ = ["run"]

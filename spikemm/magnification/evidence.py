@@ -8,7 +8,7 @@ from spikemm.magnification.temporal import TemporalFilter
 
 __all__ = ["Evidence"]
 
-MEMORY_FRAMES = 32
+MEMORY_FRAMES = 64
 
 STILL, MOVING = 0.3, 0.7
 """Part of the expected change that is seen: stands still below the first, moves with the field above the second."""
@@ -17,9 +17,13 @@ EXPLAINED, TORN = 0.15, 0.4
 """Part of the change that the field leaves over: all is well below the first, the field is wrong above the second."""
 
 ENOUGH_FRAMES = 8
+"""Before so many frames, what the field leaves over counts more."""
 
 AROUND = 8
 """A wrong field is judged over squares of this many second pixels, and their neighbours."""
+
+FULL_SAY = 2.0
+"""Pixels have a say as the expected change squared grows beyond this multiple of the noise; then all have the same."""
 
 QUIET = 0.25
 """Part of the picture that is surely as quiet as noise: it tells how much noise there is for the light."""
@@ -44,6 +48,11 @@ class Evidence:
     ----------
     temporal : TemporalFilter
         A filter of its own, the same as that of the displacement.
+
+    Attributes
+    ----------
+    noise : torch.Tensor
+        (2h, 2w) variance of a smoothed pixel by noise, behind the filter; there from the first step on.
     """
 
     def __init__(self, temporal: TemporalFilter) -> None:
@@ -78,14 +87,14 @@ class Evidence:
         self._frames += 1
         share = 1.0 / min(self._frames, MEMORY_FRAMES)
         self._sums = sums * share if self._sums is None else torch.lerp(self._sums, sums, share)
+        self._left = self._sums[2] - 2.0 * self._sums[0] + self._sums[1]
+        self.noise = self._noise(torch.minimum(self._left, self._sums[2]), measured.levelled)
 
-    def moving(self, level: torch.Tensor) -> torch.Tensor:
-        """Return the part (2h, 2w), 0 to 1, of the field that applies at each pixel; `level` is the picture."""
+    def moving(self) -> torch.Tensor:
+        """Return the part (2h, 2w), 0 to 1, of the field that applies at each pixel."""
         assert self._sums is not None, "no frame yet"
-        both, expected, seen = self._sums
-        left = seen - 2.0 * both + expected
-        noise = self._noise(torch.minimum(left, seen), level)
-        say = 1.0 / (expected + noise)
+        (both, expected, seen), left, noise = self._sums, self._left, self.noise
+        say = 1.0 / (expected + FULL_SAY * noise)
         votes, voters = spread_cells(smooth_cells(smooth_cells(torch.stack((both * say, expected * say)))))
         follows = _rise(votes / voters.clamp(min=1e-9), STILL, MOVING)
         over = torch.stack(((left - FACTOR_OF_NOISE * noise).clamp(min=0.0), seen + noise))

@@ -22,7 +22,7 @@ DARK = 1e-5
 """Gradients below this, in spikes per step per px, say nothing."""
 
 NOISE_AVERAGED = 0.1
-"""Part of a pixel's noise variance that is left in a cell's weighted mean, for white noise before the smoothing."""
+"""Part of a smoothed pixel's noise variance that is left in a cell's weighted mean, for white noise."""
 
 SATURATED = 0.98
 

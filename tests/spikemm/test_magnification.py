@@ -297,6 +297,29 @@ def test_band_that_the_window_erases_is_refused_with_the_highest_frequency():
         dim.push(batch([0.1 * texture(0.0)]))
 
 
+@pytest.mark.parametrize("method", MAGNIFIERS)
+def test_light_that_goes_out_later_does_not_end_the_run(method):
+    stage = magnifier(method, band=(300.0, 400.0), front=MapSpec("interval", 32))
+    stage.push(batch([texture(0.0)] * 4))
+    moves, steps = vibration(0.2)
+    dark = stage.push(batch([0.1 * texture(d) for d in moves], steps + 9000, gap=300))
+    assert torch.isfinite(dark.pixels).all()
+    assert dark.pixels.max() < 2.0 * dark.raw.max()
+    stage.reset()
+    assert torch.isfinite(stage.push(batch([0.1 * texture(0.0)] * 2)).pixels).all()
+
+
+def test_what_no_small_motion_explains_is_left_as_it_is():
+    """A disc that crosses the picture by 6 px a frame."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    discs = [0.5 - 0.5 * erf(np.hypot(x - 10 - 6.0 * i, y - HEIGHT / 2) / 2 - 6.0) for i in range(14)]
+    still = texture(0.0, seed=5)
+    frames = batch([(1 - disc) * still + 0.8 * disc for disc in discs])
+    change = (magnifier(mode="static").push(frames).pixels - frames.pixels).abs()
+    assert change.mean() < 0.005
+    assert change.flatten(1).quantile(0.99, dim=1).max() < 0.1
+
+
 @pytest.mark.parametrize("alpha", [-1.0, float("nan"), float("inf")])
 def test_impossible_alpha_is_refused(alpha):
     with pytest.raises(OptionError, match="alpha"):

@@ -10,10 +10,12 @@ from spikemm.encoding import MapSpec
 from spikemm.exceptions import OptionError
 from spikemm.metrics import displacement, fit_sine
 from spikemm.offline import hop_of, magnify_recording
+from spikemm.simulator import Simulator, make_scene
 
 RATE_HZ, HZ, AMPLITUDE = 20_000.0, 310.0, 0.3
 HEIGHT, WIDTH, STEPS = 64, 112, 2600
-MOVING, STILL = (76, 10, 28, 44), (8, 8, 44, 48)
+MOVING, STILL, NEAR = (76, 10, 28, 44), (8, 8, 44, 48), (48, 8, 9, 48)
+"""Regions x, y, width, height; the last one ends 6 px beside the furthest that the moving edge at x = 66 gets to."""
 
 
 def light(dx):
@@ -85,6 +87,35 @@ def test_vibration_of_0_3_px_comes_out_ten_times_as_large_and_the_background_sti
     background = displacement(frames[settled], STILL, reference=light(0.0))[:, 0]
     assert fit_sine(background, steps[settled], RATE_HZ, HZ).amplitude < 0.03
     assert np.abs(background).max() < 0.1
+    beside = displacement(frames[settled], NEAR, reference=light(0.0))[:, 0]
+    assert fit_sine(beside, steps[settled], RATE_HZ, HZ).amplitude < 0.1
+
+
+@pytest.fixture(scope="module")
+def fork(tmp_path_factory):
+    """The upper part of a tuning fork, both prongs moving 0.3 px towards each other and apart again, at 310 Hz."""
+    path = tmp_path_factory.mktemp("fork") / "fork.dat"
+    Simulator(make_scene("tuning-fork")).steps(3000).tofile(path)
+    return Recording(path, rate_hz=RATE_HZ, flip=False)
+
+
+def test_the_fork_s_prongs_move_ten_times_as_far_and_the_background_between_them_stays(fork):
+    frames, steps = magnify(fork, alpha=10.0, band_hz=(250.0, 380.0))
+    still, settled = make_scene("tuning-fork").frame(), steps > 1000
+    for prong in make_scene("tuning-fork").motions:
+        moved = displacement(frames[settled], prong.region, reference=still)[:, 0]
+        assert fit_sine(moved, steps[settled], RATE_HZ, HZ).amplitude == pytest.approx(10 * AMPLITUDE, rel=0.05)
+    for background in ((192, 30, 8, 70), (200, 30, 8, 70), (126, 30, 10, 80), (264, 30, 10, 80)):
+        moved = displacement(frames[settled], background, reference=still)
+        for along in moved.T:
+            assert fit_sine(along, steps[settled], RATE_HZ, HZ).amplitude < 0.1
+
+
+def test_what_moves_too_far_to_be_followed_is_left_as_it_is(recordings):
+    frames = list(magnify_recording(Recording(recordings / "car_250x400.dat"), alpha=10.0))
+    change = torch.cat([(b.pixels - b.raw).abs() for b in frames])
+    assert change[:, 20:].mean() < 0.002
+    assert change.flatten(1).quantile(0.99, dim=1).max() < 0.05
 
 
 @pytest.mark.parametrize("band", [None, (250.0, 380.0)])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +25,15 @@ READ = """(() => {
 def demo(fork, tmp_path):
     """The demo's pipeline on a small recording; yields its process and the address of its page."""
     settings = [f"replay.path={fork}", "web.port=0", "encode.hop=2", "reconstruct.window=16"]
-    command = [sys.executable, "-m", "tools.cli", "run", str(ROOT / "configs" / "demo.yaml"), "--summary", "summary.json"]
+    command = [
+        sys.executable,
+        "-m",
+        "tools.cli",
+        "run",
+        str(ROOT / "configs" / "demo.yaml"),
+        "--summary",
+        "summary.json",
+    ]
     for setting in settings:
         command += ["--set", setting]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=os.environ)
@@ -41,7 +50,6 @@ def demo(fork, tmp_path):
 
 
 def test_the_page_shows_the_fork_moving_and_moving_more_when_magnified(demo, browser, tmp_path):
-    np = pytest.importorskip("numpy")
     process, address = demo
     page = browser.open(address)
     shown = []
