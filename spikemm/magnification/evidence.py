@@ -10,10 +10,10 @@ __all__ = ["Evidence"]
 
 MEMORY_FRAMES = 64
 
-STILL, MOVING = 0.3, 0.7
+STILL, MOVING = 0.35, 0.75
 """Part of the expected change that is seen: stands still below the first, moves with the field above the second."""
 
-EXPLAINED, TORN = 0.15, 0.4
+EXPLAINED, TORN = 0.1, 0.25
 """Part of the change that the field leaves over: all is well below the first, the field is wrong above the second."""
 
 ENOUGH_FRAMES = 8

@@ -23,9 +23,6 @@ class TemporalFilter(Protocol):
     def step(self, sample: torch.Tensor, seconds: float) -> torch.Tensor:
         """Take the next sample, `seconds` after the last one; return the filtered one. The first one gives zeros."""
 
-    def noise_gain(self, seconds: float) -> float:
-        """Variance of the output for white noise of variance 1 sampled every `seconds`."""
-
     def reset(self) -> None:
         """Forget everything."""
 
@@ -51,12 +48,6 @@ def _design(low_hz: float, high_hz: float, seconds: float) -> _Design:
     poles = (prototype + root) / 2.0, (prototype - root) / 2.0
     sections = tuple(_Section(float(abs(p)), float(-2.0 * p.real / abs(p))) for p in poles)
     return _Design(sections, float(width**2 / np.prod([s.g * s.k for s in sections])))
-
-
-@lru_cache(maxsize=64)
-def _noise_gain(low_hz: float, high_hz: float, seconds: float) -> float:
-    frequencies = (np.arange(4096) + 0.5) / 8192.0
-    return float(np.mean(np.abs(_response(low_hz, high_hz, seconds, frequencies / seconds)) ** 2))
 
 
 def _response(low_hz: float, high_hz: float, seconds: float, hz: np.ndarray | float) -> np.ndarray:
@@ -121,10 +112,6 @@ class BandPass:
         """Complex gain at `hz` for samples every `seconds`."""
         return complex(_response(self.low_hz, self.high_hz, seconds, hz))
 
-    def noise_gain(self, seconds: float) -> float:
-        """Variance of the output for white noise of variance 1 sampled every `seconds`."""
-        return _noise_gain(self.low_hz, self.high_hz, seconds)
-
     def step(self, sample: torch.Tensor, seconds: float) -> torch.Tensor:
         """Take the next sample; return the filtered one."""
         if not self.passes(seconds):
@@ -173,10 +160,6 @@ class SlowMeanRemoved:
         self._mean = self._mean + (sample - self._mean) * (1.0 - float(np.exp(-seconds / self._seconds)))
         return sample - self._mean
 
-    def noise_gain(self, seconds: float) -> float:
-        """Variance of the output for white noise of variance 1; the first sample's own noise included."""
-        return 2.0
-
     def reset(self) -> None:
         """Forget everything."""
         self._mean = None
@@ -193,10 +176,6 @@ class Difference:
         """Take the next sample; return it less the last one."""
         last, self._last = self._last, sample
         return torch.zeros_like(sample) if last is None else sample - last
-
-    def noise_gain(self, seconds: float) -> float:
-        """Variance of the output for white noise of variance 1."""
-        return 2.0
 
     def reset(self) -> None:
         """Forget everything."""
