@@ -250,7 +250,8 @@ class Child:
         user_errors = tuple(kind for member in self._members for kind in member.node.user_errors)
         for_user = isinstance(error, (EngineError, *user_errors))
         text = str(error) if for_user else f"{type(error).__name__}: {error}"
-        trace = "" if for_user else traceback.format_exc()
+        # A full disk or a cable pulled out is told in one line; only a fault of ours needs its traceback.
+        trace = "" if for_user or isinstance(error, OSError) else traceback.format_exc()
         self._control.send("failed", text=text, trace=trace, for_user=for_user)
 
     def _close(self, *, failed: bool) -> int:

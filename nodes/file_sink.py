@@ -1,0 +1,77 @@
+"""What the sinks that write frames to a file have in common: a file for each run of frames of one size."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from numpy.typing import NDArray
+
+from engine import Policy, Sink
+from engine.envelope import host_array
+from nodes.messages import Frames
+from nodes.output_file import check_output, segment_path
+from spikemm.exceptions import SpikeMMError
+
+__all__ = ["FileSink", "FrameWriter"]
+
+
+class FrameWriter(Protocol):
+    """An open file."""
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
+class FileSink(Sink):
+    """Base of the sinks that write frames to the file `options.path`.
+
+    A new picture size opens a new file, NAME-2; so does a restart of the node, which never touches what was written
+    before.
+
+    Attributes
+    ----------
+    endings : tuple of str
+        What the file's name may end in.
+    """
+
+    endings: ClassVar[tuple[str, ...]]
+    accepts = Frames
+    policy = Policy("block")
+    user_errors = (SpikeMMError,)
+
+    @classmethod
+    def check(cls, options: Any) -> None:
+        """Check that the file can be written."""
+        check_output(options.path, cls.endings)
+
+    def open(self, path: Path) -> FrameWriter:
+        """Open a file for the frames to come."""
+        raise NotImplementedError
+
+    def write(self, writer: Any, frames: Frames, pixels: NDArray[Any]) -> None:
+        """Append frames, whose pixels are in host memory, to a file that `open` returned."""
+        raise NotImplementedError
+
+    def setup(self) -> None:
+        """Nothing is opened before the first frame."""
+        self._writer: FrameWriter | None = None
+        self._size: tuple[int, ...] = ()
+        self._segment = 0
+
+    def process(self, frames: Frames, port: str) -> None:
+        """Append the frames."""
+        pixels = host_array(frames.pixels)
+        if self._writer is None or pixels.shape[1:] != self._size:
+            self._begin(pixels.shape[1:])
+        self.write(self._writer, frames, pixels)
+
+    def _begin(self, size: tuple[int, ...]) -> None:
+        self.close()
+        self._segment += 1
+        self._writer = self.open(segment_path(self.options.path, self._segment, spare=self.context.incarnation > 0))
+        self._size = size
+
+    def close(self) -> None:
+        """Finish the file."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
