@@ -96,6 +96,8 @@ class Child:
             self._loop = Loop(self._members, self._hub, self._inbox, self._obey)
             self._hub.start()
             self._set_up()
+            for inlet in self._hub.inlets:
+                inlet.open()
             self._loop.run()
             self._drain()
         except Exception as error:

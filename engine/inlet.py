@@ -77,8 +77,8 @@ class Inbox:
 class Inlet:
     """Receives one link's messages.
 
-    `done` and `note_gap` belong to the node's thread; `connect`, `read`, `grant` and `close` to the one that owns the
-    sockets.
+    `open`, `done` and `note_gap` belong to the node's thread; `connect`, `read`, `grant` and `close` to the one that
+    owns the sockets.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class Inlet:
     def __init__(self, edge: Edge, inbox: Inbox, *, lock: Condition, wake: Callable[[], None]) -> None:
         self.edge = edge
         self._inbox, self._lock, self._wake = inbox, lock, wake
-        self._window = 1 if edge.policy.name == "latest" else _WINDOW_MESSAGES
+        self._window = 0
         self._connection = ""
         self._done = self._done_bytes = 0
         self._granted_done = -1
@@ -117,6 +117,13 @@ class Inlet:
         socket.connect(endpoint)
         self.socket = socket
         self._hello()
+
+    def open(self) -> None:
+        """Begin to grant credit: the node is ready to take what comes, so that nothing grows old in front of it."""
+        with self._lock:
+            self._window = 1 if self.edge.policy.name == "latest" else _WINDOW_MESSAGES
+            self._granted_done = -1
+        self._wake()
 
     def _hello(self) -> None:
         """Open a new connection: all totals start again."""
@@ -144,11 +151,11 @@ class Inlet:
         """Tell the producer what it may send: on news, or as a sign of life."""
         assert self.socket is not None
         with self._lock:
-            done, done_bytes = self._done, self._done_bytes
+            done, done_bytes, window = self._done, self._done_bytes, self._window
             if done == self._granted_done and not always:
                 return
             self._granted_done = done
-        grant = Grant(self._connection, done + self._window, done_bytes + _WINDOW_BYTES, done)
+        grant = Grant(self._connection, done + window, done_bytes + _WINDOW_BYTES, done)
         self._say(Tag.GRANT, grant)
 
     def read(self) -> None:
@@ -229,6 +236,7 @@ class Inlet:
         with self._lock:
             return InletStatistics(
                 *self.edge[:3],
+                policy=str(self.edge.policy),
                 received=self._received,
                 flushed=self.flushed,
                 bad=self._bad,

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from engine.exceptions import EnvelopeError
+from engine.policy import Policy
 
 __all__ = ["Grant", "Hello", "Tag", "read_grant", "read_hello"]
 
@@ -44,8 +45,25 @@ class Hello(msgspec.Struct, frozen=True):
     port: Annotated[str, Meta(min_length=1, max_length=64)]
     connection: Annotated[str, Meta(min_length=1, max_length=64)]
     policy: Annotated[str, Meta(max_length=16)]
-    depth: Annotated[int, Meta(ge=1, le=1_000_000)] = 8
-    buffer_s: Annotated[float, Meta(gt=0, le=3600)] = 2.0
+    depth: int = 32
+    """Messages that wait at most; only ``drop_oldest`` looks at it."""
+    buffer_s: float = 2.0
+    """Seconds of a live stream that wait at most; only ``block`` looks at it."""
+
+    def chosen_policy(self) -> Policy:
+        """Return the policy that the consumer asks for.
+
+        Raises
+        ------
+        PipelineError
+            If there is no such policy, or its own figure is out of bounds.
+        """
+        match self.policy:
+            case "drop_oldest":
+                return Policy.parse({"drop_oldest": self.depth})
+            case "block":
+                return Policy.parse({"block": self.buffer_s})
+        return Policy.parse(self.policy)
 
 
 class Grant(msgspec.Struct, frozen=True):

@@ -89,6 +89,11 @@ class Message:
         """The step that follows the last item, if nothing is lost."""
         return self.step + self.count * self.hop
 
+    @property
+    def steps(self) -> range:
+        """Sensor step of every item."""
+        return range(self.step, self.next_step, self.hop)
+
     def named_arrays(self) -> Iterator[tuple[str, Array]]:
         """Every array with its name on the wire, in order."""
         for spec in fields(self):

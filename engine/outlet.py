@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from threading import Condition
 from typing import Any
@@ -23,6 +24,8 @@ __all__ = ["Outlet"]
 _log = logging.getLogger(__name__)
 _SILENCE_S = 10.0
 _GUESTS_LIMIT = 16
+_TURNED_AWAY_LIMIT = 64
+_STALE_S = 0.5
 _ZERO_COPY_BYTES = 64 * 1024
 
 
@@ -63,6 +66,8 @@ class _Consumer:
     @property
     def drained(self) -> bool:
         """True when it has finished with everything and knows that the stream has ended, or nobody waits for it."""
+        if not self.identity and self.queue.may_let_go:
+            return True
         waiting = bool(self.queue) or self.in_flight > 0
         return self.finished or (not waiting and (self.end_sent or (self.guest and not self.identity)))
 
@@ -115,6 +120,7 @@ class Outlet:
         self._live, self._lock, self._wake = live, lock, wake
         self._consumers = [_Consumer(edge, OutboundQueue(edge.policy, live=live), guest=False) for edge in edges]
         self._by_identity: dict[bytes, _Consumer] = {}
+        self._turned_away: deque[bytes] = deque(maxlen=_TURNED_AWAY_LIMIT)  # what else they say is not answered
         self._ended = False
         self.socket: zmq.Socket[bytes] | None = None
 
@@ -129,7 +135,7 @@ class Outlet:
         parts = encode(message)
         nbytes = sum(len(part) if isinstance(part, bytes) else part.nbytes for part in parts)
         seconds = message.count * message.hop / message.rate_hz if message.rate_hz else 0.0
-        parcel = Parcel(parts, nbytes, message.epoch, message.flush_before, seconds)
+        parcel = Parcel(parts, nbytes, message.epoch, message.flush_before, seconds, time.monotonic())
         with self._lock:
             for consumer in self._consumers:
                 if consumer.identity or not consumer.guest:
@@ -170,7 +176,8 @@ class Outlet:
     def pressure(self) -> float:
         """Return how full the fullest `drop_oldest` queue is, from 0 to 1."""
         with self._lock:
-            return max((consumer.queue.pressure for consumer in self._consumers), default=0.0)
+            here = [consumer for consumer in self._consumers if consumer.granted.messages]  # others want nothing yet
+            return max((consumer.queue.pressure for consumer in here), default=0.0)
 
     def forget(self, target: str, *, dead: bool) -> None:
         """Wait for a consumer no longer: it will not come back. One that is not dead may still be taking its leave."""
@@ -228,6 +235,8 @@ class Outlet:
                 with self._lock:
                     self._hear(identity, parts)
             except (EnvelopeError, PipelineError, ValueError) as error:
+                if parts[:1] == [Tag.HELLO.value]:
+                    self._turned_away.append(identity)
                 _log.warning("%s: a consumer sent nonsense: %s", self.name, error)
                 self._send(identity, [Tag.REFUSED.value, str(error).encode()])
 
@@ -236,7 +245,7 @@ class Outlet:
         consumer = self._by_identity.get(identity)
         if tag is Tag.HELLO:
             self._welcome(identity, read_hello(payload))
-        elif tag is Tag.GRANT and consumer is None:
+        elif tag is Tag.GRANT and consumer is None and identity not in self._turned_away:
             self._send(identity, [Tag.WHO.value, read_grant(payload).connection.encode()])
         elif tag is Tag.GRANT and consumer is not None:
             self._credit(consumer, read_grant(payload))
@@ -247,7 +256,8 @@ class Outlet:
     def _welcome(self, identity: bytes, hello: Hello) -> None:
         if hello.version != WIRE_VERSION:
             raise EnvelopeError(f"{hello.node} speaks version {hello.version}, this end {WIRE_VERSION}")
-        consumer = self._known(hello) or self._admit(hello)
+        policy = hello.chosen_policy()
+        consumer = self._known(hello) or self._admit(hello, policy)
         self._by_identity.pop(consumer.identity, None)
         consumer.connect(identity, hello.connection)
         consumer.last_heard = time.monotonic()
@@ -259,13 +269,10 @@ class Outlet:
                 return consumer
         return None
 
-    def _admit(self, hello: Hello) -> _Consumer:
+    def _admit(self, hello: Hello, policy: Policy) -> _Consumer:
         """Let a consumer join that the pipeline does not name."""
         if sum(consumer.guest for consumer in self._consumers) >= _GUESTS_LIMIT:
             raise EnvelopeError(f"{hello.node}: {_GUESTS_LIMIT} guests have been here already; restart the run")
-        if hello.policy not in ("block", "drop_oldest", "latest"):
-            raise EnvelopeError(f"{hello.node}: policy {hello.policy!r} is none of block, drop_oldest, latest")
-        policy = Policy(hello.policy, 1 if hello.policy == "latest" else hello.depth, hello.buffer_s)  # type: ignore[arg-type]
         queue = OutboundQueue(policy, live=self._live)
         consumer = _Consumer(Edge(self.name, hello.node, hello.port, policy), queue, guest=True)
         self._consumers.append(consumer)
@@ -275,6 +282,8 @@ class Outlet:
         consumer.last_heard = time.monotonic()
         if grant.connection != consumer.connection or not consumer.granted.done <= grant.done <= consumer.sent:
             return
+        if consumer.granted.messages == 0:  # it begins: what has waited for it is no longer live
+            consumer.queue.drop_queued_before(consumer.last_heard - _STALE_S)
         consumer.total_done += grant.done - consumer.granted.done
         consumer.granted = grant
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from engine.exceptions import EngineError, PipelineError
+from engine.exceptions import PipelineError
 from engine.graph import Graph, NodeSpec
 from engine.node import Node
 from engine.plugins import append_paths, find_node_type, reference
@@ -55,7 +55,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 
 def load_pipeline(path: Path, overrides: Sequence[str] = ()) -> Pipeline:
-    """Read a pipeline file and check it whole.
+    """Read a pipeline file and check it; what only a host can tell, the `Planner` of that host checks.
 
     Parameters
     ----------
@@ -71,8 +71,12 @@ def load_pipeline(path: Path, overrides: Sequence[str] = ()) -> Pipeline:
     """
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise PipelineError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    except FileNotFoundError:
+        raise PipelineError(f"{path}: there is no such file: check the path") from None
+    except OSError as error:
+        raise PipelineError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise PipelineError(f"{path}: not a pipeline file (not UTF-8 text); give the YAML file of a pipeline") from None
     except yaml.YAMLError as error:
         raise PipelineError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     except PipelineError as error:
@@ -95,23 +99,12 @@ def parse_pipeline(document: Any, overrides: Sequence[str] = (), *, folder: Path
     specs = [_node_spec(str(node), entry) for node, entry in document["nodes"].items()]
     graph = Graph.build(specs, _chains(document.get("chain")))
     keys = _keys_folder(document.get("security"), graph)
-    for spec in specs:
-        _explained(f"nodes.{spec.name}", spec)
     return Pipeline(str(document.get("name", name)), graph, keys, folders)
 
 
 def _has_nodes(document: Any) -> None:
     if not isinstance(document, dict) or not isinstance(document.get("nodes"), dict) or not document["nodes"]:
         raise PipelineError("a pipeline is a mapping with at least one node under 'nodes'")
-
-
-def _explained(place: str, spec: NodeSpec) -> None:
-    """Run the node's own check; what it says gets the place in front."""
-    user_errors: tuple[type[Exception], ...] = (EngineError, *spec.node_type.user_errors)
-    try:
-        spec.node_type.check(spec.options)
-    except user_errors as error:
-        raise PipelineError(f"{place}: {error}") from None
 
 
 def _override(document: dict[str, Any], text: str) -> None:

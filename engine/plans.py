@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from engine.exceptions import PipelineError
+from engine.exceptions import EngineError, PipelineError
 from engine.graph import Edge, NodeSpec
 from engine.node import Sink, Source
 from engine.pipeline import Pipeline
@@ -28,7 +28,8 @@ class Planner:
     Raises
     ------
     PipelineError
-        If the host does not fit the pipeline, or a link between hosts has no tcp endpoint.
+        If the host does not fit the pipeline, a link between hosts has no tcp endpoint, or a node of this host
+        refuses its options.
     """
 
     def __init__(self, pipeline: Pipeline, host: str | None) -> None:
@@ -45,6 +46,9 @@ class Planner:
         for edge in self._graph.edges():
             self._check_crossing(edge)
         self.chains = [chain for chain in self._graph.chains if self._is_local(chain)]
+        for chain in self.chains:
+            for name in chain:
+                _check_options(self.spec(name))
 
     def _is_local(self, chain: list[str]) -> bool:
         here = {name in self._local for name in chain}
@@ -85,6 +89,10 @@ class Planner:
         """Links from a process to other processes."""
         return [edge for name in chain for edge in self._graph.consumers(name) if edge.target not in chain]
 
+    def local_links(self) -> list[Edge]:
+        """Links between two processes of this host."""
+        return [edge for chain in self.chains for edge in self.consumers(chain) if edge.target in self._local]
+
     def producers(self, chain: list[str]) -> list[str]:
         """Nodes that a process reads from."""
         return list(self.spec(chain[0]).inputs.values())
@@ -123,5 +131,19 @@ class Planner:
         read_from_outside = any(edge.target not in chain for edge in self._graph.consumers(name))
         return name == chain[-1] or read_from_outside or bool(self.spec(name).endpoint)
 
+    def listening(self, run: RunDirectory) -> dict[str, str]:
+        """Return the endpoint of every node of this host that listens."""
+        listeners = [name for chain in self.chains for name in chain if self._has_outlet(name, chain)]
+        return {name: self._endpoint(name, run) for name in listeners}
+
     def _endpoint(self, name: str, run: RunDirectory) -> str:
         return self.spec(name).endpoint or run.endpoint(name)
+
+
+def _check_options(spec: NodeSpec) -> None:
+    """Run the node's own check; what it says gets the place in front."""
+    user_errors: tuple[type[Exception], ...] = (EngineError, *spec.node_type.user_errors)
+    try:
+        spec.node_type.check(spec.options)
+    except user_errors as error:
+        raise PipelineError(f"nodes.{spec.name}: {error}") from None

@@ -24,6 +24,8 @@ class Parcel(NamedTuple):
     """Messages of an epoch below this are void."""
     seconds: float
     """Length of the piece of the stream that it carries."""
+    queued_s: float = 0.0
+    """When it was queued, on the monotonic clock."""
 
 
 class OutboundQueue:
@@ -65,6 +67,11 @@ class OutboundQueue:
         """How full a `drop_oldest` queue is, from 0 to 1; 0 for the others, whose producer need not mind."""
         return len(self._parcels) / self.policy.depth if self.policy.name == "drop_oldest" else 0.0
 
+    @property
+    def may_let_go(self) -> bool:
+        """True where the consumer of a live stream was not promised everything: nobody has to wait for it."""
+        return self._live and self.policy.name != "block"
+
     def offer(self, parcel: Parcel) -> None:
         """Put a parcel in, or let one go, as the policy says."""
         self.flush(parcel.flush_before)
@@ -89,6 +96,12 @@ class OutboundQueue:
         while self._parcels and self._parcels[0].epoch < epoch:
             self.take()
             self.flushed += 1
+
+    def drop_queued_before(self, moment_s: float) -> None:
+        """Let go of what was queued before a moment, unless the consumer was promised everything."""
+        while self.may_let_go and self._parcels and self._parcels[0].queued_s < moment_s:
+            self.take()
+            self.dropped += 1
 
     def peek(self) -> Parcel | None:
         """Return the oldest parcel and leave it in."""

@@ -10,6 +10,7 @@ from engine.worker import Worker
 __all__ = ["Event", "Reporter"]
 
 _PROBLEMS_LIMIT = 200
+_TRACES_LIMIT = 20
 _LOSS_EVERY_S = 10.0
 
 
@@ -35,6 +36,7 @@ class Reporter:
     def __init__(self, on_event: Callable[[Event], None] | None) -> None:
         self._on_event = on_event or (lambda event: None)
         self._losses_told: dict[tuple[str, str, str], tuple[int, float]] = {}
+        self._traces_told: deque[str] = deque(maxlen=_TRACES_LIMIT)
         self.problems: deque[str] = deque(maxlen=_PROBLEMS_LIMIT)
 
     def event(self, level: str, node: str, text: str) -> None:
@@ -53,6 +55,12 @@ class Reporter:
             self.problem("error" if level == "critical" else level, worker.name, message["text"])
         else:
             self.event("info", worker.name, message["text"])
+
+    def trace(self, worker: Worker, text: str) -> None:
+        """Show a traceback; one that every restart brings back is shown once."""
+        if text and text not in self._traces_told:
+            self._traces_told.append(text)
+            self.event("error", worker.name, text)
 
     def losses(self, worker: Worker) -> None:
         """Say so when a link that promises to lose nothing loses something: at once, then every 10 s at most."""

@@ -58,7 +58,8 @@ class Desk:
         if worker is None:
             raise ControlError(f"no node {node!r}; known: {', '.join(self._by_node)}")
         if worker.phase is not Phase.RUNNING:
-            raise ControlError(f"{node} is {worker.phase}, not running")
+            later = "; try again in a moment" if worker.phase in (Phase.STARTING, Phase.READY) else ""
+            raise ControlError(f"{node} is {worker.phase}, not running{later}")
         fields = _fields(message)
         self._count += 1
         self._pending[self._count] = _Pending(client, message.get("id"), node, fields.get("option"))

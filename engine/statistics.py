@@ -92,6 +92,8 @@ class InletStatistics(NamedTuple):
     """The node that receives."""
     port: str
     """The receiver's port."""
+    policy: str = ""
+    """What happens when the receiver is slow."""
     received: int = 0
     """Messages taken from the transport."""
     flushed: int = 0

@@ -10,20 +10,25 @@ import msgspec
 
 from engine.node import live_options
 from engine.plans import Planner
+from engine.rundir import RunDirectory
 from engine.telemetry import MemberReport, link_table
 from engine.worker import Worker
 
 __all__ = ["exit_status", "status_table"]
 
 
-def status_table(workers: list[Worker], planner: Planner) -> dict[str, Any]:
+def status_table(workers: list[Worker], planner: Planner, run: RunDirectory) -> dict[str, Any]:
     """Return ``{"nodes": {name: …}, "links": […]}``."""
+    endpoints = planner.listening(run)
     nodes: dict[str, Any] = {}
     for worker in workers:
         members = {member.name: member for member in worker.whole_report.members}
         for name in worker.nodes:
-            nodes[name] = _node_row(worker, planner, members.get(name, MemberReport(name)))
-    return {"nodes": nodes, "links": link_table([worker.whole_report for worker in workers])}
+            nodes[name] = {
+                **_node_row(worker, planner, members.get(name, MemberReport(name))),
+                "endpoint": endpoints.get(name, ""),
+            }
+    return {"nodes": nodes, "links": link_table([worker.whole_report for worker in workers], planner.local_links())}
 
 
 def _node_row(worker: Worker, planner: Planner, member: MemberReport) -> dict[str, Any]:
@@ -49,5 +54,5 @@ def exit_status(status: dict[str, Any], *, user_error: bool, failed: bool) -> in
     """
     if user_error:
         return 2
-    broken = any(link["policy"].startswith("block") and link["lost"] for link in status["links"])
+    broken = any(link["policy"].startswith("block") and link.get("lost") for link in status["links"])
     return 1 if failed or broken else 0

@@ -51,7 +51,8 @@ class Supervisor:
     ) -> None:
         self._planner = Planner(pipeline, host)
         self._say = Reporter(on_event)
-        self._name, self._live = pipeline.name, pipeline.graph.live
+        self._name = f"{pipeline.name}@{host}" if host else pipeline.name
+        self._live = pipeline.graph.live
         self._workers = {
             "+".join(chain): Worker("+".join(chain), self._planner.threads(chain)) for chain in self._planner.chains
         }
@@ -78,6 +79,7 @@ class Supervisor:
         self._server = ControlServer(self._run_directory.control)
         self._desk = Desk(self._server, self._by_node, self._planner)
         try:
+            self._say.event("info", "", f"starting: {', '.join(self._workers)}")
             for worker in self._workers.values():
                 self._spawn(worker)
             while not all(worker.ended for worker in self._workers.values()):
@@ -202,19 +204,23 @@ class Supervisor:
         worker.bury()
         worker.failure = str(kind)
         self._desk.fail(worker.nodes, str(kind))
-        delay = None if self._user_error or self._signals else worker.plan_restart()
+        delay = None if worker.hopeless or self._user_error or self._signals else worker.plan_restart()
         if delay is None:
-            self._give_up(worker, why if self._user_error else f"{kind}: {why}; given up")
+            self._give_up(worker, why if worker.hopeless else f"{kind}: {why}; given up")
         else:
             worker.phase = Phase.STARTING
             self._say.problem("warning", worker.name, f"{kind}: {why}; starts again in {delay:.1f} s")
 
     def _give_up(self, worker: Worker, why: str) -> None:
-        """Go on without a process that will not stay up, as far as that makes sense."""
+        """Go on without a process that will not stay up, where that makes sense: a full disk ends its recorder only."""
+        others = [other for other in self._workers.values() if other is not worker and not other.ended]
+        sinks_left = any(self._planner.is_sink(other.nodes) for other in others)
+        never = worker.hopeless and self.phase is Phase.STARTING
+        spared = self._planner.is_sink(worker.nodes) and sinks_left and not never
+        self._user_error |= worker.hopeless and not spared
         self._say.problem("error", worker.name, why)
         self._end(worker, Phase.FAILED, dead=True)
-        sinks_left = any(self._planner.is_sink(other.nodes) and not other.ended for other in self._workers.values())
-        if not self._planner.is_sink(worker.nodes) or not sinks_left or self._user_error:
+        if not spared:
             self.stop()
 
     def _command(self, worker: Worker, what: str, **fields: Any) -> None:
@@ -244,9 +250,8 @@ class Supervisor:
                 self._say.log(worker, message)
             case "failed":
                 worker.failed_text = message["text"]
-                self._user_error |= message["for_user"]
-                if message["trace"]:
-                    self._say.event("error", worker.name, message["trace"])
+                worker.hopeless = message["for_user"]
+                self._say.trace(worker, message["trace"])
             case "answer":
                 self._desk.answer(message)
             case "bye":
@@ -307,7 +312,7 @@ class Supervisor:
             "phase": str(self.phase),
             "live": self._live,
             "problems": list(self._say.problems),
-            **status_table(list(self._workers.values()), self._planner),
+            **status_table(list(self._workers.values()), self._planner, self._run_directory),
         }
 
     def summary(self) -> dict[str, Any]:

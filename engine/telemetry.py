@@ -1,10 +1,12 @@
 """What a node's process tells its supervisor about itself, and how reports of several lives add up."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
+from engine.graph import Edge
 from engine.statistics import InletStatistics, OutletStatistics
 
 __all__ = ["MemberReport", "ProcessReport", "SpawnPlan", "add_lives", "died", "link_table"]
@@ -109,23 +111,32 @@ def _add_halves(before: list[Any], after: list[Any], totals: tuple[str, ...]) ->
     return [*added, *earlier.values()]
 
 
-def link_table(reports: list[ProcessReport]) -> list[dict[str, Any]]:
-    """Join the two halves of every link; the ages are the receiver's, the rest the sender's unless only it can know."""
+def link_table(reports: list[ProcessReport], local: Iterable[Edge] = ()) -> list[dict[str, Any]]:
+    """Join the two halves of every link; the ages are the receiver's, the rest the sender's unless only it can know.
+
+    Parameters
+    ----------
+    reports : list[ProcessReport]
+        One a process.
+    local : iterable of Edge
+        Links with both ends on this host: their rows have every figure from the start. Of a link to another host, or
+        to a guest, only the figures of the half that is here are in the row.
+    """
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for edge in local:
+        _join(rows, OutletStatistics(*edge[:3], policy=str(edge.policy)))
+        _join(rows, InletStatistics(*edge[:3], policy=str(edge.policy)))
     for report in reports:
         for outlet in report.outlets:
-            row = rows.setdefault(outlet[:3], _empty_row(outlet[:3]))
-            row.update(outlet._asdict(), flushed=outlet.flushed + row["flushed"])
+            _join(rows, outlet)
         for inlet in report.inlets:
-            row = rows.setdefault(inlet[:3], _empty_row(inlet[:3]))
-            half = {**inlet._asdict(), "age_ms": inlet.age._asdict(), "flushed": inlet.flushed + row["flushed"]}
-            del half["age"]
-            row.update(half)
+            _join(rows, inlet)
     return list(rows.values())
 
 
-def _empty_row(link: tuple[str, str, str]) -> dict[str, Any]:
-    """Return a row for a link that only one end of is known: the other is on another host, or has not reported yet."""
-    inlet = InletStatistics(*link)._asdict()
-    age = inlet.pop("age")
-    return {**OutletStatistics(*link, policy="")._asdict(), **inlet, "age_ms": age._asdict()}
+def _join(rows: dict[tuple[str, str, str], dict[str, Any]], half: OutletStatistics | InletStatistics) -> None:
+    row = rows.setdefault(half[:3], {})
+    figures = {**half._asdict(), "flushed": half.flushed + row.get("flushed", 0)}
+    if isinstance(half, InletStatistics):
+        figures["age_ms"] = figures.pop("age")._asdict()
+    row.update(figures)

@@ -61,7 +61,7 @@ class Worker:
         self.phase = Phase.STARTING
         self.incarnation = -1
         self.failure = ""
-        self.failed_text = ""
+        self.failed_text, self.hopeless = "", False
         self.said_bye = False
         self.identity = b""
         self.report = ProcessReport()
@@ -79,7 +79,7 @@ class Worker:
         environment = os.environ | thread_environment(self._threads)
         self.incarnation = plan.incarnation
         self.phase, self.identity, self.restart_at = Phase.STARTING, b"", float("inf")
-        self.failed_text, self.said_bye = "", False
+        self.failed_text, self.hopeless, self.said_bye = "", False, False
         self.started_at = self._beat_at = time.monotonic()
         self._first_start = self._first_start or self.started_at
         self._process = subprocess.Popen(

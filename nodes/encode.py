@@ -20,6 +20,7 @@ __all__ = ["Encode"]
 
 _MAPS = ("interval", "rate", "isi")
 _UNASKED = "interval:32"
+_TELL_EVERY_S = 10.0
 
 
 class EncodeOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -68,6 +69,7 @@ class Encode(Stage):
         self._epoch: int | None = None
         self._last_step: int | None = None
         self._regulator: HopRegulator = self.options.regulator()
+        self._told_hop, self._tell_from_s = self.options.hop, float("-inf")
 
     def process(self, spikes: Spikes, port: str) -> Iterator[Windows]:
         """Return the windows that these steps complete."""
@@ -75,7 +77,19 @@ class Encode(Stage):
         if self.context.live:
             encoder.hop = self._regulator.update(self.context.output_pressure(), spikes.step / spikes.rate_hz)
             self.context.counters["hop_raised"] = self._regulator.raised
+            self._tell_overload(encoder.hop)
         return self._messages(encoder.push(spikes.packed, spikes.step))
+
+    def _tell_overload(self, hop: int) -> None:
+        """Say that frames are fewer than asked for: at most once in 10 s, and when that is over."""
+        usual, now = self.options.hop, self.context.clock.now()
+        if hop > self._told_hop and now >= self._tell_from_s:
+            text = "those behind cannot keep up: a frame every %d steps instead of %d; a larger hop would be even"
+            self.context.log.warning(text, hop, usual)
+            self._told_hop, self._tell_from_s = hop, now + _TELL_EVERY_S
+        elif hop <= usual < self._told_hop:
+            self.context.log.info("those behind keep up again: a frame every %d steps", usual)
+            self._told_hop = hop
 
     def flush(self) -> Iterator[Windows]:
         """Return the last windows, whose reach is cut short."""
@@ -118,6 +132,7 @@ class Encode(Stage):
     def reconfigure(self, changed: frozenset[str]) -> None:
         """Take over a new hop."""
         self._regulator = self.options.regulator()
+        self._told_hop = self.options.hop
         if self._encoder is not None:
             self._encoder.hop = self.options.hop
 

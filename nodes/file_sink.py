@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from engine import Policy, Sink
 from engine.envelope import host_array
 from nodes.messages import Frames
-from nodes.output_file import check_output, segment_path
+from nodes.output_file import check_output, segment_path, writing
 from spikemm.exceptions import SpikeMMError
 
 __all__ = ["FileSink", "FrameWriter"]
@@ -60,9 +60,10 @@ class FileSink(Sink):
     def process(self, frames: Frames, port: str) -> None:
         """Append the frames."""
         pixels = host_array(frames.pixels)
-        if self._writer is None or pixels.shape[1:] != self._size:
-            self._begin(pixels.shape[1:])
-        self.write(self._writer, frames, pixels)
+        with writing(self.options.path):
+            if self._writer is None or pixels.shape[1:] != self._size:
+                self._begin(pixels.shape[1:])
+            self.write(self._writer, frames, pixels)
 
     def _begin(self, size: tuple[int, ...]) -> None:
         self.close()
@@ -74,4 +75,5 @@ class FileSink(Sink):
         """Finish the file."""
         writer, self._writer = self._writer, None
         if writer is not None:
-            writer.close()
+            with writing(self.options.path):
+                writer.close()

@@ -33,4 +33,4 @@ class FramesFile(FileSink):
 
     def write(self, writer: NpzWriter, frames: Frames, pixels: NDArray[Any]) -> None:
         """Append the frames with their steps."""
-        writer.write(pixels, frames.step + frames.hop * np.arange(frames.count, dtype=np.int64))
+        writer.write(pixels, np.array(frames.steps, np.int64))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from nodes.output_file import OutputFile
 from spikemm.exceptions import ShapeError
 
 __all__ = ["NpyStream", "NpzWriter"]
@@ -32,7 +33,7 @@ class NpyStream:
         self._item_shape = item_shape
         self._dtype = np.dtype(dtype)
         self._count = 0
-        self._file = path.open("wb", buffering=0)
+        self._file = OutputFile(path)
         self._file.write(self._header())
 
     def _header(self) -> bytes:
@@ -121,11 +122,17 @@ class NpzWriter:
         if not self._parts:
             return
         packing = self.path.with_name(f"{self.path.name}.zip")
-        with zipfile.ZipFile(packing, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-            for name, part in self._parts.items():
-                part.close()
-                archive.write(part.path, f"{name}.npy")
-        packing.replace(self.path)
+        try:
+            self._pack(packing)
+            packing.replace(self.path)
+        finally:
+            packing.unlink(missing_ok=True)
         for part in self._parts.values():
             part.path.unlink()
         self._parts = {}
+
+    def _pack(self, packing: Path) -> None:
+        with OutputFile(packing) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+            for name, part in self._parts.items():
+                part.close()
+                archive.write(part.path, f"{name}.npy")

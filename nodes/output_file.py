@@ -1,11 +1,76 @@
-"""Names of the files that a sink writes: checked before the run, and one more for each segment of the stream."""
+"""Files that a sink writes: their names, checked before the run, and writes of which none is lost unnoticed."""
 
-from collections.abc import Sequence
+import errno
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from spikemm.exceptions import OptionError
+from spikemm.exceptions import OptionError, RecordingError
 
-__all__ = ["check_output", "segment_path"]
+__all__ = ["OutputFile", "check_output", "segment_path", "writing"]
+
+
+class OutputFile(io.FileIO):
+    """A file for writing without a buffer, so that a full disk is told by the write that met it, not at the end.
+
+    A failure closes it.
+
+    Attributes
+    ----------
+    failure : OSError or None
+        What a write has met, for writers whose library keeps it to itself.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "wb")
+        self.failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of the bytes; the system's own call may stop halfway and report success.
+
+        Raises
+        ------
+        OSError
+            If the disk is full, or fails.
+        """
+        left = memoryview(data).cast("B")
+        size = len(left)
+        try:
+            while left:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.failure = error
+            self.close()
+            raise
+        return size
+
+
+@contextmanager
+def writing(path: Path | str) -> Iterator[None]:
+    """Tell a failure to write by the name that the user gave.
+
+    Parameters
+    ----------
+    path : Path or str
+        That name, whatever other files the block writes on the way.
+
+    Raises
+    ------
+    RecordingError
+        If the block raises an OSError.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        remedy = "make room, or choose" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose"
+        raise RecordingError(
+            f"{path}: cannot be written: {reason[:1].lower()}{reason[1:]}; {remedy} another place"
+        ) from error
 
 
 def check_output(path: str, endings: Sequence[str]) -> None:

@@ -55,6 +55,11 @@ class Playback:
         return self.position >= self._steps
 
     @property
+    def target(self) -> int:
+        """Where the steps that were asked for one by one end; the position where none are left."""
+        return min(self.position + self._allowed, self._steps)
+
+    @property
     def speed(self) -> float:
         """Seconds of sensor time per second of the clock; a change keeps sensor time continuous."""
         return self._speed

@@ -58,11 +58,9 @@ class Reconstruct(Stage):
             self._epoch = windows.epoch
         name = str(self._spec)
         maps = from_fixed_point(name, windows.maps[name])
-        steps = range(windows.step, windows.next_step, windows.hop)
         gaps = [windows.gap] + [0] * (windows.count - 1)
-        batch = self._front_end.push(
-            [self._windows(step, gap, {name: picture}) for step, gap, picture in zip(steps, gaps, maps, strict=True)]
-        )
+        pictures = zip(windows.steps, gaps, maps, strict=True)
+        batch = self._front_end.push([self._windows(step, gap, {name: picture}) for step, gap, picture in pictures])
         if batch is None:
             return []
         sample = batch.pixels[0, ::_SAMPLED, ::_SAMPLED]

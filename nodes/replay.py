@@ -101,7 +101,7 @@ class Replay(Source):
             self._playback.speed = self.options.speed
 
     def command(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Carry out a command; returns the status after it."""
+        """Carry out a command; returns the status after it, for ``step`` with the step at which it will stand."""
         match name, arguments:
             case "pause", {}:
                 self._playback.pause()
@@ -123,7 +123,7 @@ class Replay(Source):
                 raise ControlError(
                     f"{self.context.name} takes no command {name!r} with {arguments}; it takes {_COMMANDS}"
                 )
-        return self.status()
+        return {**self.status(), "step": self._playback.target} if name == "step" else self.status()
 
     def _seek(self, step: int) -> None:
         if not 0 <= step < self._recording.steps:

@@ -29,6 +29,6 @@ def to_batch(frames: Frames, device: str) -> "FrameBatch":
     """Return a message's frames as a batch on a device."""
     from spikemm.batch import FrameBatch
 
-    steps = frames.step + frames.hop * np.arange(frames.count, dtype=np.int64)
+    steps = np.array(frames.steps, np.int64)
     raw = None if frames.raw is None else to_tensor(frames.raw, device)
     return FrameBatch(to_tensor(frames.pixels, device), steps, frames.gap, raw)

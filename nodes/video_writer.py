@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodes.grey_scale import GreyScale
+from nodes.output_file import OutputFile
 from spikemm.exceptions import OptionError
 
 __all__ = ["VIDEO_ENDINGS", "VideoWriter"]
@@ -49,6 +50,8 @@ class VideoWriter:
     ------
     OptionError
         If the ending is none of `VIDEO_ENDINGS`.
+    OSError
+        From every method: if the disk is full, or fails.
     """
 
     def __init__(self, path: Path | str, fps: float, white: "float | GreyScale | None" = None) -> None:
@@ -57,6 +60,7 @@ class VideoWriter:
             raise OptionError(f"{self.path}: a video ends in {' or '.join(VIDEO_ENDINGS)}")
         self._fps = Fraction(fps).limit_denominator(1000)
         self._grey = white if isinstance(white, GreyScale) else GreyScale(white)
+        self._file: OutputFile | None = None
         self._container: Any = None
         self._stream: Any = None
         self.written = 0
@@ -83,6 +87,7 @@ class VideoWriter:
             frame = av.VideoFrame.from_ndarray(picture, format="gray")
             frame.pts, frame.time_base = self.written, 1 / self._fps
             self._container.mux(self._stream.encode(frame))
+            self._check()
             self.written += 1
 
     @staticmethod
@@ -92,14 +97,23 @@ class VideoWriter:
     def _open(self, height: int, width: int) -> None:
         ending = self.path.suffix.lower()
         codec, pixels, options = next(entry for entry in _CODECS[ending] if entry[0] in av.codecs_available)
-        self._container = av.open(str(self.path), "w", container_options=_CONTAINERS[ending])
+        self._file = OutputFile(self.path)
+        self._container = av.open(self._file, "w", format=ending[1:], container_options=_CONTAINERS[ending])
         self._stream = self._container.add_stream(codec, rate=self._fps, options=options)
         self._stream.height, self._stream.width, self._stream.pix_fmt = height, width, pixels
         self._stream.codec_context.gop_size = max(1, round(self._fps))
 
     def close(self) -> None:
         """Finish the file; without a frame there is none."""
-        if self._container is not None:
-            self._container.mux(self._stream.encode(None))
-            self._container.close()
-            self._container = None
+        container, self._container = self._container, None
+        if container is None or self._file is None or self._file.closed:
+            return
+        with self._file:
+            container.mux(self._stream.encode(None))
+            container.close()
+            self._check()
+
+    def _check(self) -> None:
+        """Raise what a write met: the library below reports success all the same."""
+        if self._file is not None and self._file.failure is not None:
+            raise self._file.failure

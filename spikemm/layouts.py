@@ -167,7 +167,9 @@ def _array_file(path: Path) -> IO[bytes]:
     with zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         if "spk" not in names:
-            raise KeyError(f"no array 'spk', only {', '.join(names) or 'nothing'}")
+            raise RecordingError(
+                f"{path}: holds no array named spk, only: {', '.join(names) or 'nothing'}; save it as spk"
+            )
         member = archive.getinfo("spk.npy")
         if member.compress_type == zipfile.ZIP_STORED:
             return _at_member(path, member)

@@ -27,7 +27,7 @@ def hop_of(rate_hz: float, fps: float) -> int:
     """
     if not (isfinite(fps) and 0.0 < fps <= rate_hz):
         raise OptionError(
-            f"{fps:g} frames a second is not possible: take a value between 0 and the sensor's {rate_hz:g} Hz"
+            f"{fps:g} frames a second are not possible: take more than 0 and at most the sensor's {rate_hz:g}"
         )
     hop = round(rate_hz / fps)
     if abs(hop * fps - rate_hz) > 1e-6 * rate_hz:

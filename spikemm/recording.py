@@ -73,11 +73,14 @@ class Recording:
         layout: str = "auto",
     ) -> None:
         self.path = Path(path)
+        if self.path.is_dir():
+            raise RecordingError(f"{self.path} is a folder: name a recording in it")
         if not self.path.is_file():
             raise RecordingError(f"{self.path}: there is no such file: check the path")
         given = Facts(height, width, rate_hz, flip, None if layout == "auto" else layout)
         given.check("Recording")
-        facts = given.or_else(read_sidecar(self.path))
+        stated = read_sidecar(self.path)
+        facts = given.or_else(stated)
         self.layout = facts.layout or ("array" if self.path.suffix.lower() in _ARRAYS else "plain")
         self._steps = self._open(facts)
         self.height, self.width, self.steps = self._steps.height, self._steps.width, self._steps.count
@@ -85,7 +88,7 @@ class Recording:
         self.rate_hz = 20_000 if facts.rate_hz is None else facts.rate_hz
         self.flip = facts.flip is not False
         self.seconds = self.steps / self.rate_hz
-        self.notes = self._notes()
+        self.notes = (*given.contradictions(stated, self.path.with_suffix(".yaml")), *self._notes())
 
     def packed(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Return steps [start, stop) as they are handed to the encoders.
@@ -141,5 +144,6 @@ class Recording:
             return ()
         return (
             f"{self.path}: {self.trailing_bytes} bytes after step {self.steps - 1} are not a whole step, left out: "
-            f"the recording was cut off, or is not {self.height}×{self.width} pixels in layout {self.layout}",
+            f"the recording was cut off, or is not {self.height}×{self.width} pixels in layout {self.layout}; "
+            "check height and width",
         )

@@ -14,6 +14,8 @@ __all__ = ["LAYOUTS", "Facts", "read_sidecar"]
 
 LAYOUTS = ("plain", "head", "wide", "array")
 
+_LARGEST = 16_384
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -42,6 +44,15 @@ class Facts:
         mine = {field.name: getattr(self, field.name) for field in fields(self)}
         return Facts(**{name: getattr(other, name) if mine[name] is None else mine[name] for name in mine})
 
+    def contradictions(self, stated: "Facts", sidecar: Path) -> tuple[str, ...]:
+        """Tell, one line each, where a fact given here beats another one that `sidecar` states."""
+        return tuple(
+            f"{sidecar}: says {key}: {getattr(stated, name)}, but {name} {getattr(self, name)} was given and is taken; "
+            f"if the picture looks wrong, leave {name} out"
+            for key, (name, _, _) in _KEYS.items()
+            if None not in (getattr(self, name), getattr(stated, name)) and getattr(self, name) != getattr(stated, name)
+        )
+
     def check(self, source: str) -> None:
         """Raise RecordingError where a fact stated by `source` has a wrong type or value."""
         for key, (name, good, expected) in _KEYS.items():
@@ -51,7 +62,7 @@ class Facts:
 
 
 def _is_size(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST
 
 
 def _is_rate(value: Any) -> bool:
@@ -59,8 +70,8 @@ def _is_rate(value: Any) -> bool:
 
 
 _KEYS: dict[str, tuple[str, Callable[[Any], bool], str]] = {
-    "spike_h": ("height", _is_size, "the height in pixels, an integer above 0"),
-    "spike_w": ("width", _is_size, "the width in pixels, an integer above 0"),
+    "spike_h": ("height", _is_size, "the height in pixels, an integer from 1 to 16384"),
+    "spike_w": ("width", _is_size, "the width in pixels, an integer from 1 to 16384"),
     "rate_hz": ("rate_hz", _is_rate, "the steps per second, a number above 0"),
     "flip": ("flip", lambda value: isinstance(value, bool), "true or false"),
     "layout": ("layout", lambda value: value in LAYOUTS, f"one of {', '.join(LAYOUTS)}"),

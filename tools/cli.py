@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(0)
     except Exception as error:
-        sentence = _sentence(error)
+        sentence = _sentence(error, sys.argv[1:] if arguments is None else arguments)
         if sentence is None:
             raise
         _end(_USER_ERROR, sentence)
@@ -80,11 +80,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _end(status: int, sentence: str) -> None:
-    sys.stderr.write(f"spikemm: {' '.join(sentence.split())}\n")
+    if sentence:
+        sys.stderr.write(f"spikemm: {' '.join(sentence.split())}\n")
     sys.exit(status)
 
 
-def _sentence(error: Exception) -> str | None:
+def _sentence(error: Exception, arguments: Sequence[str]) -> str | None:
     """Return what to tell the user, or None where the error is ours and its traceback is what helps."""
     from engine.exceptions import EngineError
     from spikemm.exceptions import SpikeMMError
@@ -94,20 +95,28 @@ def _sentence(error: Exception) -> str | None:
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
     # typer brings a copy of click or uses the installed one, by version: its errors are known by their method.
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error}); take a smaller picture, a shorter window or fewer frames"
     if hasattr(error, "format_message"):
-        return _usage_sentence(error)
+        return _usage_sentence(error, arguments)
     return None
 
 
-def _usage_sentence(error: Any) -> str:
+def _usage_sentence(error: Any, arguments: Sequence[str]) -> str:
     context = getattr(error, "ctx", None)
-    sentence = error.format_message().replace("Value error, ", "").rstrip(".")
+    sentence: str = error.format_message().replace("Value error, ", "").rstrip(".")
+    if not sentence or type(error).__name__ == "NoArgsIsHelpError":
+        return ""  # the help has been printed
     if context is None:
-        return f"{sentence} (see spikemm --help)"
+        commands = [command.name for command in app.registered_commands]
+        named = [argument for argument in arguments[:1] if argument in commands]
+        return f"{sentence} (see {' '.join(['spikemm', *named, '--help'])})"
     if hasattr(error, "possibilities") and hasattr(error, "option_name"):
         options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
         nearest = difflib.get_close_matches(error.option_name, options, n=1, cutoff=0.5)
         sentence = f"no option {error.option_name}" + (f"; did you mean {nearest[0]}?" if nearest else "")
+        if error.option_name[1:2].isdigit():
+            sentence = f"{' '.join(arguments)}: a value below 0 is not possible here"
     return f"{sentence} (see {context.command_path} --help)"
 
 

@@ -55,11 +55,11 @@ def status(
     if as_json:
         typer.echo(json.dumps(answer))
         return
-    from tools.tables import console, link_table, node_table
+    from tools.tables import console, tables
 
     out = console()
     out.print(f"{answer['pipeline']}: {answer['phase']} for {answer['seconds']:.0f} s", highlight=False)
-    out.print(node_table(answer), link_table(answer), *answer["problems"])
+    out.print(*tables(answer, out.width), *answer["problems"])
 
 
 @app.command("set")
@@ -102,7 +102,7 @@ def step(
     run: RunName = None,
     node: NodeName = None,
 ) -> None:
-    """Go a few frames further in a paused replay."""
+    """Pause the replay and go a few frames further; prints the step at which it will then stand."""
     _command(run, node, "step", {"frames": frames})
 
 

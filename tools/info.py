@@ -40,6 +40,8 @@ def info(
     from spikemm.recording import Recording
 
     recording = Recording(rec, height=height, width=width, rate_hz=rate, flip=flip)
+    for note in recording.notes:
+        typer.echo(note, err=True)
     facts = _facts(recording)
     if as_json:
         typer.echo(json.dumps(facts))

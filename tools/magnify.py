@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tools.options import Flip, Height, RateHz, RecordingPath, Width
+from tools.options import Flip, Height, RateHz, RecordingPath, Width, finite
 
 if TYPE_CHECKING:
     from spikemm.batch import FrameBatch
@@ -33,14 +33,19 @@ def magnify(
     ],
     alpha: Annotated[
         float,
-        typer.Option(min=0, help="Displacement shown over true displacement. 10: ten times; 1: as it is; 0: frozen."),
+        typer.Option(
+            min=0,
+            callback=finite,
+            help="Displacement shown over true displacement. 10: ten times; 1: as it is; 0: frozen.",
+        ),
     ] = 10.0,
     band: Annotated[
         tuple[float, float] | None,
         typer.Option(
             metavar="LO HI",
+            callback=finite,
             help="Magnify only what vibrates between these frequencies, in Hz of the real scene. Needs --fps above "
-            "twice HI, and a window that can follow.",
+            "twice HI, a window that can follow, and a recording longer than 1.5 / (HI − LO) s.",
             show_default="all motion against the mean of the last second",
         ),
     ] = None,
@@ -52,11 +57,12 @@ def magnify(
         int, typer.Option(min=1, help="Steps of each frame's window: longer is cleaner, shorter follows faster motion.")
     ] = 32,
     fps: Annotated[
-        float, typer.Option(min=0, help="Frames per second of sensor time; must divide the sensor's rate.")
+        float,
+        typer.Option(min=0, callback=finite, help="Frames per second of sensor time; must divide the sensor's rate."),
     ] = 1000.0,
-    scale: Annotated[float, typer.Option(min=1, max=8, help="Upsampling of the picture.")] = 1.0,
+    scale: Annotated[float, typer.Option(min=1, max=8, callback=finite, help="Upsampling of the picture.")] = 1.0,
     play_fps: Annotated[
-        float, typer.Option(min=1, max=240, help="Frames per second at which the video is shown.")
+        float, typer.Option(min=1, max=240, callback=finite, help="Frames per second at which the video is shown.")
     ] = 25.0,
     height: Height = None,
     width: Width = None,
@@ -70,10 +76,12 @@ def magnify(
     A window is an average over time and hides part of a fast vibration. With --band that part is known and divided
     out, so alpha is the factor on the true motion; where less than 30 % is left the command refuses and names the
     limit. The last line tells what the window kept at the band's centre and by how much the band filter delays what
-    it magnifies.
+    it magnifies. The filter needs 1.5 / (HI − LO) s to settle, over which the magnification rises from none to alpha:
+    with --band 300 320 the first 75 ms of sensor time.
 
-    The slice (.png) has time to the right, a column for each frame, and the points of one line downwards: the row
-    or column through the strongest motion in the first frames, across the edge that moves.
+    The slice (.png) has time to the right and the points of one line downwards: the row or column through the
+    strongest motion in the first frames, across the edge that moves. Each frame is one column; where there are few,
+    each is repeated so often that the picture is at least 400 px wide.
 
     For example:
 
@@ -89,13 +97,13 @@ def magnify(
 
     check_output(str(out), _ENDINGS)
     recording = Recording(rec, height=height, width=width, rate_hz=rate, flip=flip)
-    if recording.trailing_bytes:
-        typer.echo(f"{rec}: the last {recording.trailing_bytes} bytes are part of a step and left out", err=True)
+    for note in recording.notes:
+        typer.echo(note, err=True)
 
     # Only now what takes seconds to load: a slip of the pen is answered at once.
     from spikemm.device import pick_device
     from spikemm.encoding import MapSpec
-    from spikemm.offline import magnify_recording
+    from spikemm.offline import hop_of, magnify_recording
     from tools.progress import progress
 
     spec = MapSpec(front, window)
@@ -112,10 +120,13 @@ def magnify(
             device=pick_device("auto"),
             on_progress=lambda done, _: reached(done),
         )
+        if band is not None:
+            _warn_of_settling(recording, band)
         frames, light, line = _write(batches, unfinished, play_fps)
         if not frames:
             raise RecordingError(
-                f"{rec}: {recording.steps} steps hold no whole window of {spec}; take a shorter --window"
+                f"{rec}: {recording.steps} steps hold no whole window of {spec} on a step that is a multiple of "
+                f"{hop_of(recording.rate_hz, fps)}; take a shorter --window or a higher --fps"
             )
         ms = 1000 * (perf_counter() - start) / frames
     facts = [f"{out}: {frames} frames", f"{fps:g} fps of sensor time", *([line] if line else [])]
@@ -124,10 +135,25 @@ def magnify(
     typer.echo(", ".join([*facts, f"{ms:.1f} ms a frame"]))
 
 
+def _warn_of_settling(recording: "Recording", band: tuple[float, float]) -> None:
+    from spikemm.magnification.temporal import BandPass
+
+    settling = BandPass(*band).settling_seconds
+    if recording.seconds < settling:
+        typer.echo(
+            f"{recording.path}: lasts {1000 * recording.seconds:g} ms, and the filter of a band {band[1] - band[0]:g} "
+            f"Hz wide takes {1000 * settling:g} ms to settle: little or nothing is magnified; "
+            "take a longer recording, a wider --band, or none",
+            err=True,
+        )
+
+
 @contextmanager
 def _whole_or_nothing(out: Path) -> Iterator[Path]:
     """Yield a path of the same name to write to; it takes the place of `out` only once it is finished."""
-    with tempfile.TemporaryDirectory(prefix=".spikemm-", dir=out.parent) as folder:
+    from nodes.output_file import writing
+
+    with writing(out), tempfile.TemporaryDirectory(prefix=".spikemm-", dir=out.parent) as folder:
         unfinished = Path(folder) / out.name
         yield unfinished
         unfinished.replace(out)
@@ -199,5 +225,5 @@ def _band_facts(
     ms = 1000 / recording.rate_hz
     return [
         f"{spec} keeps {kept:.0%} at {delay.centre_hz:.0f} Hz (divided out)",
-        f"band filter's delay {delay.envelope_steps * ms:.1f} ms, phase {delay.degrees:.0f}°",
+        f"band filter's delay {delay.envelope_steps * ms:.1f} ms, phase {round(delay.degrees)}°",
     ]

@@ -1,28 +1,55 @@
 """The options that several commands share: how a recording is to be read."""
 
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-__all__ = ["Flip", "Height", "Json", "RateHz", "RecordingPath", "Width"]
+__all__ = ["Flip", "Height", "Json", "RateHz", "RecordingPath", "Width", "finite"]
+
+_LARGEST = 16_384
+
+
+def finite(value: Any) -> Any:
+    """Refuse nan and inf as the value, or a part of the value, of an option.
+
+    Raises
+    ------
+    typer.BadParameter
+    """
+    for number in value if isinstance(value, tuple) else (value,):
+        if number is not None and not math.isfinite(number):
+            raise typer.BadParameter(f"{number} is not a finite number")
+    return value
+
 
 RecordingPath = Annotated[
     Path,
     typer.Argument(
-        metavar="REC", help="The recording: a camera's .dat, or .npy / .npz with 0 and 1 of shape (T, H, W)."
+        metavar="REC",
+        help="The recording: a camera's .dat, or 0 and 1 of shape (T, H, W) in a .npy or as `spk` in a .npz.",
     ),
 ]
 _FROM = "the sidecar REC.yaml, else"
 Height = Annotated[
-    int | None, typer.Option("--height", min=1, help="Rows of the sensor, in px.", show_default=f"{_FROM} 250")
+    int | None,
+    typer.Option("--height", min=1, max=_LARGEST, help="Rows of the sensor, in px.", show_default=f"{_FROM} 250"),
 ]
 Width = Annotated[
-    int | None, typer.Option("--width", min=1, help="Columns of the sensor, in px.", show_default=f"{_FROM} 400")
+    int | None,
+    typer.Option("--width", min=1, max=_LARGEST, help="Columns of the sensor, in px.", show_default=f"{_FROM} 400"),
 ]
 RateHz = Annotated[
     float | None,
-    typer.Option("--rate", min=1, help="Steps per second of the sensor, in Hz.", show_default=f"{_FROM} 20000"),
+    typer.Option(
+        "--rate",
+        min=1,
+        max=1e6,
+        callback=finite,
+        help="Steps per second of the sensor, in Hz.",
+        show_default=f"{_FROM} 20000",
+    ),
 ]
 Flip = Annotated[
     bool | None,

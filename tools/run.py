@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tools.options import finite
+
 if TYPE_CHECKING:
     from engine.reporter import Event
     from tools.run_monitor import RunMonitor
@@ -24,7 +26,10 @@ def run(
     seconds: Annotated[
         float | None,
         typer.Option(
-            min=0.1, help="End after so many seconds of running.", show_default="at the source's end or Ctrl-C"
+            min=0.1,
+            callback=finite,
+            help="End after so many seconds of running.",
+            show_default="at the source's end or Ctrl-C",
         ),
     ] = None,
     host: Annotated[
@@ -63,6 +68,8 @@ def run(
     from tools.run_monitor import RunMonitor
 
     pipeline = load_pipeline(config, overrides or ())
+    if summary is not None and summary.is_dir():
+        raise PipelineError(f"--summary {summary} is a folder; name a file in it")
     if summary is not None and not summary.parent.is_dir():
         raise PipelineError(f"--summary {summary}: there is no folder {summary.parent}; make it first")
     monitor = RunMonitor(quiet=quiet, open_page=open_page)
@@ -73,7 +80,7 @@ def run(
     if summary is not None:
         summary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if not quiet and result["exit_status"] != _USER_ERROR:
-        _show(result)
+        _show(result, seconds)
     raise typer.Exit(result["exit_status"])
 
 
@@ -85,15 +92,16 @@ def _tell(monitor: "RunMonitor", event: "Event") -> None:
         monitor.warn(f"spikemm: {about}{event.text}")
 
 
-def _show(result: dict[str, Any]) -> None:
-    from tools.tables import console, link_table, node_table
+def _show(result: dict[str, Any], seconds: float | None) -> None:
+    from tools.tables import console, tables
 
     out = console()
-    out.print(node_table(result), link_table(result))
-    out.print(_verdict(result), highlight=False)
+    if result["seconds"]:
+        out.print(*tables(result, out.width))
+    out.print(_verdict(result, seconds), highlight=False)
 
 
-def _verdict(result: dict[str, Any]) -> str:
+def _verdict(result: dict[str, Any], seconds: float | None) -> str:
     """Say in one line whether the run kept what it promised."""
     totals = {what: sum(link.get(what, 0) for link in result["links"]) for what in ("dropped", "lost", "gap_steps")}
     restarts = sum(node["restarts"] for node in result["nodes"].values())
@@ -101,4 +109,21 @@ def _verdict(result: dict[str, Any]) -> str:
     counted = (
         f"{totals['dropped']} dropped, {totals['lost']} lost, {totals['gap_steps']} gap steps, {restarts} restarts"
     )
-    return f"{result['pipeline']}: {result['phase']} after {result['seconds']:.1f} s; {counted}; {outcome}"
+    return f"{result['pipeline']}: {_ending(result, seconds)}; {counted}; {outcome}"
+
+
+def _ending(result: dict[str, Any], seconds: float | None) -> str:
+    """Say what ended the run: its source, --seconds, or a stop before either."""
+    if not result["seconds"]:
+        return f"{result['phase']} before it ran"
+    after = f"after {result['seconds']:.1f} s"
+    if result["phase"] == "failed":
+        return f"failed {after}"
+    fed = {link["target"] for link in result["links"]}
+    sources = [node["status"] for name, node in result["nodes"].items() if name not in fed]
+    if seconds is not None and result["seconds"] >= seconds:
+        return f"ended by --seconds {after}"
+    # Only a recording tells whether it was played to its end; what is live never ends by itself.
+    if result["live"] or any(status.get("step", 0) < status.get("steps", 0) for status in sources):
+        return f"stopped (Ctrl-C or ctl stop) before its source ended, {after}"
+    return f"ended {after}"

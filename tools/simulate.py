@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from tools.options import finite
+
 __all__ = ["simulate"]
 
 _CAMERA = "The camera"
@@ -17,51 +19,75 @@ def simulate(
         Path, typer.Argument(metavar="OUT.dat", help="The recording; OUT.yaml and OUT.truth.json go beside it.")
     ],
     seconds: Annotated[
-        float, typer.Option(help="Length in seconds of sensor time; 1 s at 250×400 takes 250 MB.")
+        float, typer.Option(callback=finite, help="Length in seconds of sensor time; 1 s at 250×400 takes 250 MB.")
     ] = 0.2,
     frequency: Annotated[
-        float | None, typer.Option(help="Frequency of the vibration in Hz.", show_default="310, 120, 40, 200 by scene")
+        float | None,
+        typer.Option(
+            callback=finite, help="Frequency of the vibration in Hz.", show_default="310, 120, 40, 200 by scene"
+        ),
     ] = None,
     amplitude: Annotated[
         float | None,
-        typer.Option(help="Amplitude in px, half of peak to peak.", show_default="0.3, 0.4, 0.6, 0.25 by scene"),
+        typer.Option(
+            callback=finite, help="Amplitude in px, half of peak to peak.", show_default="0.3, 0.4, 0.6, 0.25 by scene"
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random; the same seed gives the same file.")] = 0,
     light: Annotated[
-        float, typer.Option(help="Factor on the light: 0.1 is a tenth of it.", rich_help_panel=_CAMERA)
+        float, typer.Option(callback=finite, help="Factor on the light: 0.1 is a tenth of it.", rich_help_panel=_CAMERA)
     ] = 1.0,
     noise: Annotated[
         float,
         typer.Option(
+            callback=finite,
             help="Temporal noise: standard deviation of a step's charge at full light, as a fraction of the threshold. "
             "Without it the only noise is that of whole spikes.",
             rich_help_panel=_CAMERA,
         ),
     ] = 0.0,
     fixed_pattern: Annotated[
-        float, typer.Option(help="Spread of the pixels' gains, as a fraction.", rich_help_panel=_CAMERA)
+        float,
+        typer.Option(callback=finite, help="Spread of the pixels' gains, as a fraction.", rich_help_panel=_CAMERA),
     ] = 0.05,
     dark_current: Annotated[
-        float, typer.Option(help="Charge without light, in spikes per step.", rich_help_panel=_CAMERA)
+        float, typer.Option(callback=finite, help="Charge without light, in spikes per step.", rich_help_panel=_CAMERA)
     ] = 0.0005,
     height: Annotated[int, typer.Option(help="Rows of the sensor, in px.", rich_help_panel=_CAMERA)] = 250,
     width: Annotated[int, typer.Option(help="Columns of the sensor, in px.", rich_help_panel=_CAMERA)] = 400,
-    rate: Annotated[float, typer.Option(help="Steps per second, in Hz.", rich_help_panel=_CAMERA)] = 20_000.0,
+    rate: Annotated[
+        float, typer.Option(callback=finite, help="Steps per second, in Hz.", rich_help_panel=_CAMERA)
+    ] = 20_000.0,
     shadow: Annotated[
-        float, typer.Option(help="A wandering shadow: the fraction of the light it takes.", rich_help_panel=_ROOM)
+        float,
+        typer.Option(
+            callback=finite, help="A wandering shadow: the fraction of the light it takes.", rich_help_panel=_ROOM
+        ),
     ] = 0.0,
     air: Annotated[
-        float, typer.Option(help="An air current: RMS sway of the twig in the background, px.", rich_help_panel=_ROOM)
+        float,
+        typer.Option(
+            callback=finite, help="An air current: RMS sway of the twig in the background, px.", rich_help_panel=_ROOM
+        ),
     ] = 0.0,
     desk: Annotated[
         float,
-        typer.Option(help="Desk vibration: amplitude of the whole picture, px, up to 0.5.", rich_help_panel=_ROOM),
+        typer.Option(
+            callback=finite,
+            help="Desk vibration: amplitude of the whole picture, px, up to 0.5.",
+            rich_help_panel=_ROOM,
+        ),
     ] = 0.0,
-    desk_hz: Annotated[float, typer.Option(help="Its frequency in Hz.", rich_help_panel=_ROOM)] = 18.0,
+    desk_hz: Annotated[float, typer.Option(callback=finite, help="Its frequency in Hz.", rich_help_panel=_ROOM)] = 18.0,
     flicker: Annotated[
-        float, typer.Option(help="Flicker of the lamps: amplitude as a fraction of the light.", rich_help_panel=_ROOM)
+        float,
+        typer.Option(
+            callback=finite, help="Flicker of the lamps: amplitude as a fraction of the light.", rich_help_panel=_ROOM
+        ),
     ] = 0.0,
-    flicker_hz: Annotated[float, typer.Option(help="Its frequency in Hz.", rich_help_panel=_ROOM)] = 100.0,
+    flicker_hz: Annotated[
+        float, typer.Option(callback=finite, help="Its frequency in Hz.", rich_help_panel=_ROOM)
+    ] = 100.0,
 ) -> None:
     """Simulate a spike camera in front of a scene of known motion, and write the recording and its truth.
 

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodes.grey_scale import GreyScale
+from nodes.output_file import OutputFile
 from spikemm.exceptions import OptionError
 
 __all__ = ["SliceWriter"]
 
 _HELD_BYTES = 128_000_000
 _LONGEST = 32_000
+_LEAST_WIDTH = 400
 _NEIGHBOURHOOD = 9
 _BORDER = 8
 
@@ -21,7 +23,8 @@ _BORDER = 8
 class SliceWriter:
     """Writer of a ``.png`` of one line of the picture over time.
 
-    Its columns are frames, oldest on the left; its rows are the points of the line.
+    Time goes to the right; the rows are the points of the line. Each frame is one column, or where they are few so many
+    equal columns that the picture is at least 400 px wide.
 
     The line goes through the strongest motion, straight across the edge that moves: the pixel is sought whose light
     varies most over the first frames (up to 128 MB of them), averaged over 9×9 px; then the row through it is taken
@@ -62,12 +65,20 @@ class SliceWriter:
         self._cut(frames)
 
     def close(self) -> None:
-        """Write the image; without a frame there is none."""
+        """Write the image; without a frame there is none.
+
+        Raises
+        ------
+        OSError
+            If the disk is full, or fails.
+        """
         if self._line is None and self._held:
             self._choose()
         if self._columns:
             picture = GreyScale()(np.concatenate(self._columns).T)
-            cv2.imwrite(str(self.path), picture)
+            stretched = np.repeat(picture, -(-_LEAST_WIDTH // picture.shape[1]), axis=1)
+            with OutputFile(self.path) as file:
+                file.write(cv2.imencode(".png", stretched)[1])
 
     def _choose(self) -> None:
         frames = np.concatenate(self._held)

@@ -6,10 +6,14 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["console", "link_table", "node_table"]
+__all__ = ["console", "tables"]
 
 _COUNTS = ("sent", "delivered", "dropped", "flushed", "lost", "bad", "gap_steps")
+_FEW_COUNTS = ("sent", "dropped", "lost", "gap_steps")
 _WIDTH = 160
+_ROOM_FOR_ALL = 150
+_NONE = "–"
+_FEW_FIGURES = ("in", "out", "CPU %", "MB", "restarts")
 
 
 def console(*, stderr: bool = False) -> "Console":
@@ -20,48 +24,74 @@ def console(*, stderr: bool = False) -> "Console":
     return found if found.is_terminal else Console(stderr=stderr, width=_WIDTH)
 
 
-def node_table(status: dict[str, Any]) -> "Table":
-    """One row a node: what it did, what it cost, and what went wrong."""
+def tables(status: dict[str, Any], width: int) -> "list[Table]":
+    """Return a table of the nodes and one of the links, with fewer columns where `width` characters hold no more."""
+    fits = width >= _ROOM_FOR_ALL
+    return [_node_table(status, fits), _link_table(status, fits)]
+
+
+def _empty_table(title: str, fits: bool) -> "Table":
     from rich.table import Table
 
-    table = Table(title="nodes", title_justify="left")
-    for heading in ("node", "type", "phase"):
+    if fits:
+        return Table(title=title, title_justify="left")
+    return Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
+
+
+def _node_table(status: dict[str, Any], fits: bool) -> "Table":
+    """One row a node: what it did, what it cost, and what went wrong."""
+    table = _empty_table("nodes", fits)
+    for heading in ("node", "type", "phase") if fits else ("node", "phase"):
         table.add_column(heading, overflow="fold")
-    for heading in ("messages in", "out", "busy %", "CPU %", "MB", "restarts"):
+    for heading in ("messages in", "out", "busy %", "CPU %", "MB", "restarts") if fits else _FEW_FIGURES:
         table.add_column(heading, justify="right")
-    table.add_column("counted", overflow="fold")
+    if fits:
+        table.add_column("counted", overflow="fold")
+    readers = {link["target"] for link in status["links"]}
     for name, node in status["nodes"].items():
+        messages = str(node["processed"]) if name in readers else _NONE, str(node["emitted"])
         # `busy` is the part of its time in which the node works; `cpu` is that of its whole process.
-        shares = (f"{100 * node['busy']:.0f}", f"{100 * node['cpu']:.0f}")
-        figures = (*shares, f"{node['rss_mb']:.0f}", str(node["restarts"]))
-        counted = ", ".join(f"{key} {value}" for key, value in sorted(node["counters"].items()) if value)
-        remark = "; ".join(filter(None, (node["failure"], counted)))
-        table.add_row(name, node["type"], node["phase"], str(node["processed"]), str(node["emitted"]), *figures, remark)
+        busy, cpu = f"{100 * node['busy']:.0f}", f"{100 * node['cpu']:.0f}"
+        costs = cpu, f"{node['rss_mb']:.0f}", str(node["restarts"])
+        if fits:
+            table.add_row(name, node["type"], node["phase"], *messages, busy, *costs, _remark(node))
+        else:
+            table.add_row(name, node["phase"], *messages, *costs)
     return table
 
 
-def link_table(status: dict[str, Any]) -> "Table":
+def _remark(node: dict[str, Any]) -> str:
+    counted = ", ".join(f"{key} {value}" for key, value in sorted(node["counters"].items()) if value)
+    return "; ".join(filter(None, (node["failure"], counted)))
+
+
+def _link_table(status: dict[str, Any], fits: bool) -> "Table":
     """One row a link: what went through it, what did not, and how old it was on arrival.
 
     A link of which only one end has reported yet has zeros for the other's figures.
     """
-    from rich.table import Table
-
-    table = Table(title="links", title_justify="left")
+    table = _empty_table("links", fits)
     table.add_column("link", overflow="fold")
     table.add_column("policy")
-    for heading in (*_COUNTS, "MB", "blocked s"):
-        table.add_column(heading.replace("_", " "), justify="right")
-    table.add_column("age ms p50 / p99 / max", justify="right")
+    counts = _COUNTS if fits else _FEW_COUNTS
+    for heading in (*counts, "MB", "blocked s") if fits else counts:
+        table.add_column(heading.replace("_", " ") if fits else heading.removesuffix("_steps"), justify="right")
+    ages = ("p50", "p99", "max") if fits else ("p50", "p99")
+    table.add_column(f"age ms {' / '.join(ages)}" if fits else "age p50/p99", justify="right")
     for link in status["links"]:
-        counts = [str(link.get(key, 0)) for key in _COUNTS]
-        age = link.get("age_ms") or {"p50": 0.0, "p99": 0.0, "max": 0.0}
+        costs = (f"{link.get('bytes', 0) / 1e6:.1f}", f"{link.get('blocked_s', 0.0):.1f}") if fits else ()
         table.add_row(
             f"{link['source']} → {link['target']}" + ("" if link["port"] == "in" else f".{link['port']}"),
             str(link["policy"]),
-            *counts,
-            f"{link.get('bytes', 0) / 1e6:.1f}",
-            f"{link.get('blocked_s', 0.0):.1f}",
-            f"{age['p50']:.0f} / {age['p99']:.0f} / {age['max']:.0f}",
+            *(str(link.get(key, 0)) for key in counts),
+            *costs,
+            _age(link, ages, " / " if fits else "/"),
         )
     return table
+
+
+def _age(link: dict[str, Any], which: tuple[str, ...], between: str) -> str:
+    age = link.get("age_ms")
+    if not age or not (age["p50"] or link.get("delivered")):
+        return _NONE
+    return between.join(f"{age[key]:.0f}" for key in which)

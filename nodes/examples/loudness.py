@@ -13,5 +13,6 @@ class Loudness(Sink):
     accepts = Frames
 
     def process(self, frames: Frames, port: str) -> None:
-        """Print one line: the step, and the mean in spikes per step."""
-        print(frames.step, frames.pixels.mean())  # noqa: T201 - printing is what this sink is for
+        """Print a line for each frame: the step at its centre, and its mean in spikes per step."""
+        for step, picture in zip(frames.steps, frames.pixels, strict=True):
+            print(step, picture.mean())  # noqa: T201 - printing is what this sink is for

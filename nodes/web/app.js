@@ -67,8 +67,8 @@ function caption(header) {
   $("notes").textContent = words.join(" · ");
   $("seconds").textContent = header.seconds === null ? "–" : `${header.seconds.toFixed(4)} s`;
   $("step").textContent = count(header.step);
-  const effective = header.window_steps && header.rate_hz ? ` (${(1000 * header.window_steps / header.rate_hz).toFixed(2)} ms)` : "";
-  $("window").textContent = header.front ? `${header.front.replace(":", " ")}${effective}` : "–";
+  const effective = header.window_steps && header.rate_hz ? `; averages over ${(1000 * header.window_steps / header.rate_hz).toFixed(2)} ms` : "";
+  $("window").textContent = header.front ? `${header.front.replace(/:(\d+)/, ", $1 steps")}${effective}` : "–";
   $("white").textContent = header.white === null ? "–" : `${header.white.toPrecision(3)} spikes/step`;
 }
 
@@ -91,7 +91,7 @@ function state() {
   if (news?.stream.ended) return ["ended", "Ended", "The run has ended. This is its last picture."];
   if (!stream.connected) return ["lost", "No connection", `Connection lost, trying again … ${since}`];
   if (lastCame === null) return ["waiting", "Waiting", "Waiting for the first picture"];
-  if (silent <= Math.max(STALL_LEAST_MS, 4 * (median(intervals) ?? 0))) return ["live", "Live", null];
+  if (silent <= Math.max(STALL_LEAST_MS, 4 * (median(intervals) ?? 0))) return ["live", panels.live ? "Live" : "Replay", null];
   if (panels.paused) return ["paused", "Paused", null];
   return ["stalled", "Stalled", since[0].toUpperCase() + since.slice(1)];
 }

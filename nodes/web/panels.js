@@ -25,6 +25,7 @@ function fill(table, rows) {
 export class Panels {
   paused = false;
   dropped = null; // on the links into this page's node
+  live = true; // whether the stream comes from a source that waits for nobody
   #stream;
   #player = null; // name of the node that has the replay's commands
   #status = null;
@@ -49,6 +50,7 @@ export class Panels {
       $("pipeline").textContent = pipeline.pipeline;
       document.title = `${pipeline.pipeline} · SpikeMM`;
     }
+    this.live = pipeline.live !== false;
     $("problems").textContent = (pipeline.problems ?? []).join("\n");
     this.#links(pipeline.links, node);
     this.#nodes(pipeline.nodes);
@@ -60,7 +62,7 @@ export class Panels {
     this.dropped = links.filter((link) => link.target === own).reduce((sum, link) => sum + link.dropped + link.lost, 0);
     fill("links", links.map((link) => [
       `${link.source} → ${link.target}`, link.policy, number(link.sent), number(link.dropped),
-      [number(link.lost), link.lost ? "bad" : ""], number(link.in_flight + link.depth),
+      [number(link.lost), link.lost ? "bad" : ""], number(link.depth === null ? null : link.in_flight + link.depth),
       milliseconds(link.age_ms?.p50), milliseconds(link.age_ms?.p99),
     ]));
   }

@@ -1,6 +1,8 @@
 """A simulated recording on disk, as a camera would have left it, with the truth beside it."""
 
 import json
+import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,6 +12,7 @@ import yaml
 from numpy.typing import NDArray
 
 from spikemm.exceptions import OptionError, RecordingError
+from spikemm.packing import packed_bytes
 from spikemm.simulator.camera import Simulator
 
 __all__ = ["truth", "write_recording"]
@@ -66,12 +69,15 @@ def write_recording(
     Raises
     ------
     OptionError
-        If the path does not end in .dat, the length is below one step, or the simulator has run already.
+        If the path does not end in .dat, the length is below one step or more than the disk has room for, or the
+        simulator has run already.
     RecordingError
         If a file cannot be written.
     """
     target = Path(path)
-    steps = round(seconds * simulator.rate_hz) if 0.0 < seconds < 1e6 else 0
+    if not math.isfinite(seconds):
+        raise OptionError(f"length is {seconds} s; it must be a finite number of seconds")
+    steps = round(seconds * simulator.rate_hz)
     if target.suffix != ".dat":
         raise OptionError(f"a recording's name ends in .dat; got {target.name!r}")
     if steps < 1:
@@ -80,6 +86,7 @@ def write_recording(
         raise OptionError(f"the simulator is at step {simulator.step}; make a new one for a recording")
     part = target.with_name(target.name + ".part")
     try:
+        _check_room(target, simulator, steps)
         with part.open("wb") as file:
             _write_steps(file, simulator, steps, on_progress)
         _write_sidecars(target, simulator, steps)
@@ -88,6 +95,16 @@ def write_recording(
         raise RecordingError(f"cannot write {target}: {error.strerror}; choose another place") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _check_room(target: Path, simulator: Simulator, steps: int) -> None:
+    needed = steps * packed_bytes(simulator.scene.height, simulator.scene.width)
+    free = shutil.disk_usage(target.parent).free
+    if needed > free:
+        raise OptionError(
+            f"{target}: {steps / simulator.rate_hz:g} s take {needed / 1e9:.3g} GB and the disk has "
+            f"{free / 1e9:.3g} GB left; make it shorter, or choose another place"
+        )
 
 
 def _write_steps(

@@ -16,6 +16,7 @@ __all__ = ["SCENES", "Motion", "Scene", "make_scene"]
 
 _WIDTH, _HEIGHT = 400.0, 250.0
 _SMALLEST_PX = 16
+_LARGEST_PX = 16_384
 _FURTHEST_PX = 10.0
 _DARKEST = 0.005
 
@@ -182,7 +183,7 @@ def make_scene(
     name : str
         One of `SCENES`.
     height, width : int
-        Size of the picture, at least 16 px each; the picture is scaled to fit.
+        Size of the picture, from 16 to 16,384 px each; the picture is scaled to fit.
     frequency_hz, amplitude_px : float, optional
         Other than the scene's own: tuning-fork 310 Hz and 0.3 px, short-ruler 120 Hz and 0.4 px, long-ruler 40 Hz and
         0.6 px, balloon 200 Hz and 0.25 px. The amplitude is in px of the picture whatever its size, at most 10.
@@ -197,6 +198,8 @@ def make_scene(
         raise OptionError(f"unknown scene {name!r}; choose one of {', '.join(SCENES)}")
     if min(height, width) < _SMALLEST_PX:
         raise OptionError(f"a picture of {height}×{width} px is too small; the least is {_SMALLEST_PX}×{_SMALLEST_PX}")
+    if max(height, width) > _LARGEST_PX:
+        raise OptionError(f"a picture of {height}×{width} px is too large; a side has at most {_LARGEST_PX} px")
     if name == "still" and not (frequency_hz is None and amplitude_px is None):
         raise OptionError("the scene 'still' does not move; leave frequency and amplitude out, or choose tuning-fork")
     hz = kind.hz if frequency_hz is None else frequency_hz

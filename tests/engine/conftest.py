@@ -49,6 +49,7 @@ class Ends:
         inbox = inbox or Inbox(self.lock)
         inlet = Inlet(self.edge(name, policy, port), inbox, lock=self.lock, wake=lambda: None)
         inlet.connect(self.context, self.endpoint, None)
+        inlet.open()
         self.inlets.append(inlet)
         return inlet, inbox
 

@@ -5,6 +5,7 @@ import pytest
 import zmq
 
 from engine.exceptions import LinkError
+from engine.inlet import Inbox, Inlet
 from engine.link_protocol import Grant, Hello, Tag
 from engine.outlet import Outlet
 
@@ -187,6 +188,9 @@ def test_only_so_many_guests_are_let_in(ends):
         [b"H", b"\xc1"],
         [b"H", msgspec.msgpack.encode(Hello(2, "guest", "in", "c", "block"))],
         [b"H", msgspec.msgpack.encode(Hello(1, "guest", "in", "c", "newest"))],
+        [b"H", msgspec.msgpack.encode(Hello(1, "sink", "in", "c", "lates"))],
+        [b"H", msgspec.msgpack.encode(Hello(1, "guest", "in", "c", "drop_oldest", depth=0))],
+        [b"H", msgspec.msgpack.encode(Hello(1, "guest", "in", "c", "block", buffer_s=0.0))],
         [b"H", msgspec.msgpack.encode({"version": 1, "node": "", "port": "", "connection": "", "policy": "block"})],
         [b"G", b"nonsense"],
         [b"G", msgspec.msgpack.encode({"connection": "c", "messages": -1, "bytes": 0, "done": 0})],
@@ -200,6 +204,78 @@ def test_nonsense_is_refused_and_the_others_are_served(ends, parts):
     ends.put(0)
     assert ends.values(inbox) == [0]
     assert ends.heard(socket)[0][0] == Tag.REFUSED.value
+
+
+@pytest.mark.parametrize("policy", ["latest", "block", "drop_oldest"])
+def test_a_figure_that_the_policy_does_not_use_may_be_anything(ends, policy):
+    ends.produce_for()
+    unused = {"latest": {"depth": 0, "buffer_s": 0.0}, "block": {"depth": 0}, "drop_oldest": {"buffer_s": 0.0}}
+    socket = ends.dealer()
+    ends.say(socket, Tag.HELLO, Hello(1, "guest", "in", "c", policy, **unused[policy]))
+    ends.say(socket, Tag.GRANT, Grant("c", 1, 1 << 20, 0))
+    ends.turn()
+    assert ends.outlet.wait_for_room(0.0)
+    ends.put(0)
+    ends.turn()
+    assert [parts[0] for parts in ends.heard(socket)] == [Tag.DATA.value]
+
+
+def test_a_consumer_that_was_refused_is_not_asked_who_it_is(ends):
+    ends.produce_for()
+    socket = ends.dealer()
+    ends.say(socket, Tag.HELLO, Hello(1, "guest", "in", "c", "lates"))
+    ends.say(socket, Tag.GRANT, Grant("c", 1, 1, 0))
+    ends.turn()
+    ((tag, why),) = ends.heard(socket)
+    assert (tag, b"policy 'lates' is none of: latest" in why) == (Tag.REFUSED.value, True)
+    ends.say(socket, Tag.HELLO, Hello(1, "guest", "in", "c", "latest"))
+    ends.turn()
+    assert ends.sender().connected
+
+
+@pytest.mark.parametrize(("policy", "seen"), [({"drop_oldest": 9}, [3]), ("block", [0, 1, 2, 3])])
+def test_a_live_consumer_that_comes_late_begins_with_what_is_fresh(ends, monkeypatch, policy, seen):
+    ends.live = True
+    ends.produce_for(ends.edge(policy=policy))
+    monkeypatch.setattr("engine.outlet.time.monotonic", lambda: 100.0)
+    ends.put(0, 1, 2)
+    monkeypatch.setattr("engine.outlet.time.monotonic", lambda: 105.0)
+    ends.put(3)
+    _, inbox = ends.consume(policy=policy)
+    assert ends.values(inbox) == seen
+    assert ends.sender().dropped == 4 - len(seen)
+
+
+@pytest.mark.parametrize(("policy", "drained"), [("latest", True), ({"drop_oldest": 9}, True), ("block", False)])
+def test_at_the_end_of_a_live_stream_only_who_was_promised_everything_is_waited_for(ends, policy, drained):
+    ends.live = True
+    ends.produce_for(ends.edge(policy=policy))
+    ends.put(0, 1)
+    ends.outlet.end()
+    assert ends.outlet.drained is drained
+
+
+def test_only_a_consumer_that_is_there_presses(ends):
+    ends.live = True
+    ends.produce_for(ends.edge(policy={"drop_oldest": 8}))
+    ends.put(*range(8))
+    assert ends.outlet.pressure() == 0.0
+    ends.consume(policy={"drop_oldest": 8})
+    ends.turn()
+    assert ends.outlet.pressure() == 0.5
+
+
+def test_a_consumer_gets_nothing_before_it_is_ready_for_it(ends):
+    ends.produce_for(ends.edge())
+    inlet = Inlet(ends.edge(), Inbox(ends.lock), lock=ends.lock, wake=lambda: None)
+    inlet.connect(ends.context, ends.endpoint, None)
+    ends.inlets.append(inlet)
+    ends.put(0)
+    ends.turn()
+    assert (ends.sender().connected, ends.sender().sent) == (True, 0)
+    inlet.open()
+    ends.turn()
+    assert ends.sender().sent == 1
 
 
 def test_credit_of_somebody_unknown_is_answered_with_the_connection_that_it_named(ends):

@@ -17,7 +17,9 @@ class Maps(Message, kind="test.maps"):
 
 
 def test_the_next_step_follows_the_last_item():
-    assert Message(step=40, count=3, hop=20).next_step == 100
+    message = Message(step=40, count=3, hop=20)
+    assert message.next_step == 100
+    assert list(message.steps) == [40, 60, 80]
 
 
 def test_arrays_are_named_in_order_and_absent_ones_left_out():

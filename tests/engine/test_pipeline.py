@@ -159,7 +159,6 @@ def test_ports_are_those_of_the_node():
         ({"mic": {"sped": 1}}, r"nodes\.mic: unknown key 'sped'; did you mean 'speed'\?"),
         ({"mic": {"speed": "fast"}}, r"nodes\.mic\.speed: Expected float, got str \(got 'fast'\)"),
         ({"mic": {"speed": -1}}, r"nodes\.mic\.speed: Expected float >= 0.* \(got -1\)"),
-        ({"mic": {"path": "missing"}}, r"nodes\.mic: path: missing is not there; record it first"),
         ({"mic": {"inputs": "filter"}}, r"nodes\.mic\.inputs: Microphone is a source and reads from nobody"),
         ({"filter": {"band_hz": [1]}}, r"nodes\.filter\.band_hz: Expected array of length 2"),
         ({"filter": {"inputs": None}}, r"nodes\.filter\.inputs: missing; name the node that 'filter' reads from"),
@@ -282,7 +281,7 @@ def test_a_pipeline_is_called_like_its_file(tmp_path):
         ("nodes: [", "not YAML"),
         ("nodes: !!python/object:os.system {}\n", "not YAML"),
         ("? [1, 2]\n: 3\n", "not YAML|at least one node"),
-        ("\udcff", "not UTF-8|cannot be read"),
+        ("\udcff", r"not a pipeline file \(not UTF-8 text\)"),
     ],
 )
 def test_a_file_that_cannot_be_understood_is_refused(tmp_path, text, complaint):
@@ -293,7 +292,7 @@ def test_a_file_that_cannot_be_understood_is_refused(tmp_path, text, complaint):
 
 
 def test_a_file_that_is_not_there_is_said_to_be(tmp_path):
-    with pytest.raises(PipelineError, match=r"none\.yaml: cannot be read: No such file or directory"):
+    with pytest.raises(PipelineError, match=r"none\.yaml: there is no such file: check the path"):
         load_pipeline(tmp_path / "none.yaml")
 
 
@@ -303,6 +302,14 @@ def test_hosts_share_a_pipeline_and_each_runs_its_own_part():
     desk = Planner(parse(nodes), "b")
     assert desk.chains == [["filter"], ["speaker"]]
     assert (desk.reads_abroad(["filter"]), desk.reads_abroad(["speaker"])) == (True, False)
+
+
+def test_a_node_is_asked_for_its_own_check_on_the_host_that_runs_it_alone():
+    mic = {"path": "missing", "host": "a", "endpoint": "tcp://127.0.0.1:5555"}
+    pipeline = parse(trio(mic=mic, filter={"host": "b"}, speaker={"host": "b"}))
+    assert Planner(pipeline, "b").chains == [["filter"], ["speaker"]]
+    with pytest.raises(PipelineError, match=r"^nodes\.mic: path: missing is not there; record it first"):
+        Planner(pipeline, "a")
 
 
 @pytest.mark.parametrize(

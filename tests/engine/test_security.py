@@ -32,6 +32,8 @@ def joined(ends, keys):
     inbox = Inbox(ends.lock)
     inlet = Inlet(ends.edge(), inbox, lock=ends.lock, wake=lambda: None)
     inlet.connect(ends.context, ends.endpoint, keys)
+    inlet.open()
+    inlet.grant()
     return inlet, inbox
 
 

@@ -1,5 +1,7 @@
 """Reports of several lives add up, and the two halves of a link become one row."""
 
+from engine.graph import Edge
+from engine.policy import Policy
 from engine.statistics import AgeStatistics, InletStatistics, OutletStatistics
 from engine.telemetry import MemberReport, ProcessReport, add_lives, died, link_table
 
@@ -11,7 +13,7 @@ def outlet(**figures):
 
 
 def inlet(**figures):
-    return InletStatistics(*LINK, **figures)
+    return InletStatistics(*LINK, **{"policy": "block: 2 s", **figures})
 
 
 def test_totals_add_up_and_the_rest_is_of_the_last_life():
@@ -63,8 +65,17 @@ def test_both_halves_of_a_link_make_one_row_in_either_order():
         assert row["age_ms"] == {"p50": 1.0, "p99": 2.0, "max": 3.0}
 
 
-def test_a_link_from_another_host_has_every_column():
-    (abroad,) = link_table([ProcessReport(inlets=[inlet(received=9)])])
-    (whole,) = link_table([ProcessReport(outlets=[outlet()], inlets=[inlet()])])
-    assert abroad.keys() == whole.keys()
-    assert (abroad["received"], abroad["lost"], abroad["policy"]) == (9, 0, "")
+def test_of_a_link_to_another_host_only_what_is_known_here_is_told():
+    (arriving,) = link_table([ProcessReport(inlets=[inlet(policy="latest", received=9)])])
+    (leaving,) = link_table([ProcessReport(outlets=[outlet(sent=9)])])
+    assert (arriving["received"], arriving["policy"]) == (9, "latest")
+    assert not arriving.keys() & {"sent", "delivered", "dropped", "lost", "in_flight"}
+    assert (leaving["sent"], leaving["policy"]) == (9, "block: 2 s")
+    assert not leaving.keys() & {"received", "age_ms", "gap_steps"}
+
+
+def test_a_link_within_this_host_has_every_figure_before_anyone_has_reported():
+    (row,) = link_table([], [Edge(*LINK, Policy.parse("block"))])
+    (whole,) = link_table([ProcessReport(outlets=[outlet()], inlets=[inlet(policy="block: 2 s")])])
+    assert row == whole
+    assert row["sent"] == row["received"] == row["age_ms"]["max"] == 0

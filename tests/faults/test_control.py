@@ -103,6 +103,23 @@ def test_a_seek_flushes_what_is_under_way_and_loses_nothing(zoo, until, tmp_path
     assert [line[0] for line in written() if line[2] == 1] == list(range(9_990, 10_000))
 
 
+def test_what_comes_too_early_is_told_to_try_again(zoo, until, tmp_path):
+    gate = tmp_path / "gate.open"
+    run = zoo(
+        {
+            "source": {"type": "zoo:Counter", "count": 1},
+            "gain": {"type": "zoo:SlowStarter", "inputs": "source", "gate": str(gate)},
+            "sink": {"type": "zoo:Writer", "inputs": "gain", "path": str(tmp_path / "out")},
+        }
+    ).start()
+    until(gate.with_suffix(".reached").exists)
+    assert run.events[0].text == "starting: source, gain, sink"
+    with pytest.raises(ControlError, match="gain is starting, not running; try again in a moment"):
+        run.client.request("set", node="gain", option="factor", value=2)
+    gate.touch()
+    run.finish()
+
+
 def test_a_running_pipeline_is_found_by_its_name(shared):
     assert ("zoo", os.getpid()) in [(found.name, found.pid) for found in running_pipelines()]
 

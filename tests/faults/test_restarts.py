@@ -81,7 +81,18 @@ def test_a_node_that_always_fails_is_given_up_loudly_and_the_run_ends(zoo, tmp_p
     assert summary["nodes"][culprit]["phase"] == "failed"
     assert summary["nodes"][culprit]["restarts"] == 2
     assert any(event.level == "error" and "given up" in event.text for event in run.events)
+    assert sum("Traceback" in event.text for event in run.events) == 1
     assert (summary["exit_status"], summary["phase"]) == (1, "failed")
+
+
+def test_what_a_sink_fails_on_is_lost_once_and_so_is_what_still_waits_for_it(zoo, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.worker._FIRST_BACKOFF_S", 0.01)
+    monkeypatch.setattr("engine.worker._RESTARTS", 2)
+    summary = zoo(trio(tmp_path, sink={"type": "zoo:BrokenWriter"})).go()
+    link = next(row for row in summary["links"] if row["target"] == "sink")
+    waiting_at_most = 4  # the depth of a `block` queue in a replay
+    assert link["delivered"] == 0
+    assert 3 <= link["sent"] <= link["lost"] <= link["sent"] + waiting_at_most
 
 
 def test_a_sink_that_is_given_up_leaves_the_others_running_to_the_end(zoo, tmp_path, written, monkeypatch):
@@ -160,3 +171,24 @@ def test_restarts_leak_no_file_descriptors(zoo, tmp_path, monkeypatch):
     before = open_files()
     zoo(trio(tmp_path, source={"count": 30}, stage={"type": "zoo:Faulty", "at": 0, "always": True})).go()
     assert open_files() <= before
+
+
+def test_a_sink_that_no_restart_can_cure_is_given_up_alone(zoo, tmp_path, written):
+    nodes = {
+        "source": {"type": "zoo:Counter", "count": 60},
+        "full": {"type": "zoo:FillingWriter", "inputs": "source", "path": str(tmp_path / "full")},
+        "sink": {"type": "zoo:Writer", "inputs": "source", "path": str(tmp_path / "out")},
+    }
+    summary = zoo(nodes).go()
+    assert [line[0] for line in written()] == list(range(60))
+    assert (summary["nodes"]["full"]["phase"], summary["nodes"]["full"]["restarts"]) == ("failed", 0)
+    assert "full: no space left on device" in summary["problems"]
+    assert summary["exit_status"] == 1
+
+
+def test_the_only_sink_that_no_restart_can_cure_ends_the_run(zoo, tmp_path):
+    nodes = {
+        "source": {"type": "zoo:Counter", "count": 60},
+        "full": {"type": "zoo:FillingWriter", "inputs": "source", "path": str(tmp_path / "full")},
+    }
+    assert zoo(nodes).go()["exit_status"] == 2

@@ -37,11 +37,13 @@ def test_a_stream_crosses_hosts_to_its_end_and_nothing_is_lost(apart, nodes, tmp
     assert [line[0] for line in written()] == [2 * number for number in range(300)]
     assert (camera_summary["exit_status"], desk_summary["exit_status"]) == (0, 0)
     assert list(camera_summary["nodes"]) == ["source"]
+    assert (camera_summary["pipeline"], desk_summary["pipeline"]) == ("zoo@camera", "zoo@desk")
     assert list(desk_summary["nodes"]) == ["gain", "sink"]
     (sent,) = camera_summary["links"]
     assert (sent["delivered"], sent["lost"], sent["policy"]) == (300, 0, "block: 2 s")
     received = next(row for row in desk_summary["links"] if row["source"] == "source")
-    assert (received["received"], received["gap_steps"]) == (300, 0)
+    assert (received["received"], received["gap_steps"], received["policy"]) == (300, 0, "block: 2 s")
+    assert "sent" not in received
 
 
 def test_without_the_key_nobody_gets_anything(apart, until, nodes, port, tmp_path):

@@ -224,3 +224,17 @@ class DyingFlush(Gain):
         if self.context.incarnation == 0:
             os._exit(7)
         return []
+
+
+class FillingWriter(Writer):
+    """Meets, at a number, what no restart can cure."""
+
+    class Options(Writer.Options):
+        at: int = 10
+
+    user_errors = (FullDisk,)
+
+    def process(self, message: Numbers, port: str) -> None:
+        if int(message.values[0]) >= self.options.at:
+            raise FullDisk("no space left on device")
+        super().process(message, port)

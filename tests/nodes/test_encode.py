@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from engine.clocks import ManualClock
 from engine.testing import drive, make_node
 from nodes.encode import Encode
 from nodes.fixed_point import from_fixed_point, to_fixed_point
@@ -120,6 +121,36 @@ def test_overload_on_a_live_stream_raises_the_hop_evenly_and_calm_brings_it_back
     assert run(5.0)[-1].hop == 4
     assert set(np.diff(steps)) == {4, 8, 16}
     assert node.status() == {"hop": 4}
+
+
+def test_overload_is_said_at_most_every_ten_seconds_and_so_is_its_end(caplog):
+    caplog.set_level("INFO")
+    clock = ManualClock()
+    node = make_node(Encode, clock, context={"wanted": frozenset({"rate:10"}), "live": True}, hop=4, max_hop=16)
+    at = 0
+
+    def said(pressure, messages):
+        nonlocal at
+        caplog.clear()
+        node.context.output_pressure = lambda: pressure
+        drive(node, chunks_from(at, messages), flush=False)
+        at += 80 * messages
+        return [(record.levelname, record.getMessage()) for record in caplog.records]
+
+    ((level, text),) = said(1.0, 50)
+    assert level == "WARNING"
+    assert "cannot keep up: a frame every 8 steps instead of 4" in text
+    assert said(1.0, 50) == []
+    clock.advance(10.0)
+    assert "a frame every 16 steps instead of 4" in said(1.0, 50)[0][1]
+    ((level, text),) = said(0.0, 1250)
+    assert (level, "keep up again: a frame every 4 steps" in text) == ("INFO", True)
+
+
+def chunks_from(start, count):
+    packed = pack(SPIKES[:80])
+    steps = range(start, start + 80 * count, 80)
+    return [Spikes(step=at, count=80, packed=packed, height=HEIGHT, width=WIDTH, rate_hz=RATE) for at in steps]
 
 
 def test_pressure_on_a_replay_changes_nothing():

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from nodes.messages import Frames
 from nodes.npz_writer import NpzWriter
 from nodes.video import Video
 from nodes.video_writer import VideoWriter
-from spikemm.exceptions import OptionError, ShapeError
+from spikemm.exceptions import OptionError, RecordingError, ShapeError
 
 
 def frames_of(pixels, step=0, hop=20, **envelope):
@@ -154,3 +156,16 @@ def test_without_a_frame_there_is_no_file(tmp_path):
         drive(node, [])
         node.close()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk without room")
+@pytest.mark.parametrize(
+    ("node_type", "name", "part"),
+    [(Video, "out.mp4", "out.mp4"), (Video, "out.avi", "out.avi"), (FramesFile, "out.npz", "out.npz.frames.npy")],
+)
+def test_a_full_disk_is_told_by_the_name_that_was_given(tmp_path, node_type, name, part):
+    (tmp_path / part).symlink_to("/dev/full")
+    node = make_node(node_type, path=str(tmp_path / name))
+    with pytest.raises(RecordingError, match=rf"{name}: cannot be written: no space left on device"):
+        drive(node, [frames_of(np.ones((2, 16, 16)))])
+        node.close()

@@ -79,7 +79,7 @@ def test_pause_and_resume(clock, path):
 
 def test_stepping_by_frames_and_by_steps(clock, path):
     node = replay(clock, path, context={"wanted": frozenset({"hop:20", "span:60"})})
-    node.command("step", {"frames": 2})
+    assert node.command("step", {"frames": 2})["step"] == 40
     assert steps_of([node.produce()]) == list(range(40))
     node.command("step", {"steps": 3})
     assert steps_of([node.produce()]) == [40, 41, 42]

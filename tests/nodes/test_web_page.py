@@ -12,6 +12,7 @@ from nodes.messages import Frames
 from nodes.web import Web
 
 HEIGHT, WIDTH = 50, 80
+NOTES = {"alpha": 10, "band_hz": [290, 330], "method": "warp", "mode": "band", "phase_delay_deg": 12.5}
 MEAN_OF = """(() => {{ const c = document.getElementById("{0}");
     const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
     let s = 0; for (let i = 0; i < d.length; i += 4) s += d[i]; return s / (c.width * c.height) }})()"""
@@ -26,6 +27,7 @@ class Replayer:
     def __init__(self):
         self.replay = {"step": 100, "steps": 1000, "seconds": 0.005, "speed": 1.0, "paused": False, "loop": False}
         self.alpha = 10
+        self.live = True
 
     def request(self, request, node="", name="", arguments=None, option="", value=None):
         match request, name:
@@ -52,7 +54,7 @@ class Replayer:
         }
         link = {"source": "magnify", "target": "web", "policy": "latest", "sent": 50, "dropped": 7, "lost": 0}
         link |= {"in_flight": 0, "depth": 0, "age_ms": {"p50": 3.0, "p99": 9.0}}
-        return {"pipeline": "rig", "problems": [], "nodes": nodes, "links": [link]}
+        return {"pipeline": "rig", "live": self.live, "problems": [], "nodes": nodes, "links": [link]}
 
     def close(self):
         pass
@@ -81,7 +83,7 @@ class Feed(threading.Thread):
         at = 10 + self.number % 50
         pixels[0, :, at : at + 16] = raw[0, :, 32:48] = 1.0
         times = {"step": 20 * self.number, "rate_hz": 20000.0, "source_time": time.time()}
-        return Frames(hop=20, pixels=pixels, raw=raw, notes={"alpha": 10, "band_hz": [290, 330]}, **times)
+        return Frames(hop=20, pixels=pixels, raw=raw, front="interval:32", window_steps=38.6, notes=NOTES, **times)
 
 
 @pytest.fixture
@@ -138,6 +140,40 @@ def test_tells_what_is_shown_and_how_old_it_is(page, node):
     ):
         assert words in shown
     assert node.status()["viewers"][0]["age_ms"]["p50"] == pytest.approx(0, abs=2000)
+
+
+def test_a_replay_is_not_called_live(page, control):
+    control.live = False
+    page.wait_for("document.getElementById('state-word').textContent === 'Replay'")
+    assert page.evaluate("document.body.dataset.state") == "live"
+
+
+def test_names_the_window_and_what_it_averages_over(page):
+    assert page.evaluate("document.getElementById('window').textContent") == "interval, 32 steps; averages over 1.93 ms"
+
+
+@pytest.mark.parametrize("width", [1440, 420])
+def test_nothing_jumps_at_the_first_picture(browser, node, width):
+    places = """['raw', 'pixels'].map((id) => { const r = document.getElementById(id).getBoundingClientRect();
+        return [r.left, r.width] }).flat()"""
+    page = browser.open(node.status()["url"], width, 900)
+    page.wait_for("document.body.dataset.state === 'waiting'")
+    before = page.evaluate(places)
+    feed = Feed(node)
+    feed.start()
+    page.wait_for("document.body.dataset.pictures > 2")
+    assert page.evaluate(places) == before
+    page.close()
+    feed.stop()
+
+
+def test_a_caption_wraps_on_a_narrow_screen(browser, node, feed):
+    page = browser.open(node.status()["url"], 420, 900)
+    page.wait_for("document.body.dataset.pictures > 2")
+    caption = "document.querySelector('#pixels-figure figcaption')"
+    for part in (caption, "document.getElementById('notes')", "document.getElementById('pixels-name')"):
+        assert page.evaluate(f"{part}.scrollWidth <= {part}.clientWidth || {part}.clientWidth === 0")
+    page.close()
 
 
 def test_says_when_the_stream_stalls_goes_on_and_ends(page, node, feed):

@@ -94,6 +94,20 @@ def test_the_sidecar_states_the_facts_and_arguments_beat_it(tmp_path, spikes):
     assert (Recording(path, 12, 12, rate_hz=100, flip=True).spikes(0, 1)[0, 0] == spikes[0].reshape(12, 12)[-1]).all()
 
 
+def test_an_argument_that_contradicts_the_sidecar_is_noted(tmp_path, spikes):
+    path = tmp_path / "a.dat"
+    path.write_bytes(bytes(24 * 16 // 8 * 4))
+    path.with_suffix(".yaml").write_text("spike_h: 24\nspike_w: 16\n")
+    assert Recording(path, 24).notes == ()
+    (note,) = Recording(path, 12).notes
+    assert "a.yaml: says spike_h: 24, but height 12 was given" in note
+
+
+def test_a_folder_is_said_to_be_one(tmp_path):
+    with pytest.raises(RecordingError, match="is a folder"):
+        Recording(tmp_path)
+
+
 def test_a_camera_file_without_facts_is_250_by_400_at_20_khz(tmp_path):
     (tmp_path / "a.dat").write_bytes(bytes(25_000))
     recording = Recording(tmp_path / "a.dat")
@@ -173,7 +187,7 @@ def test_a_size_that_contradicts_the_array_is_an_error(tmp_path, spikes):
 
 def test_an_array_by_another_name_is_an_error_that_lists_the_names(tmp_path, spikes):
     np.savez(tmp_path / "a.npz", spikes=spikes)
-    with pytest.raises(RecordingError, match="no array 'spk', only spikes"):
+    with pytest.raises(RecordingError, match="holds no array named spk, only: spikes"):
         Recording(tmp_path / "a.npz")
 
 

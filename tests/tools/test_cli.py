@@ -42,7 +42,34 @@ def test_a_value_of_the_wrong_type_is_named(refused):
 
 
 def test_an_option_that_lacks_a_value_is_named(refused):
-    assert "--band" in refused("magnify", "in.dat", "out.mp4", "--band", "300")
+    line = refused("magnify", "in.dat", "out.mp4", "--band", "300")
+    assert "--band" in line
+    assert "spikemm magnify --help" in line
+
+
+def test_without_a_command_there_is_help_and_nothing_else(spikemm):
+    ended = spikemm()
+    assert "Commands" in ended.stdout + ended.stderr
+    assert "spikemm: " not in ended.stderr
+
+
+def test_a_value_below_0_is_not_taken_for_an_option(refused):
+    assert "below 0" in refused("ctl", "speed", "-1")
+
+
+def test_too_little_memory_is_one_line(monkeypatch, capsys):
+    import pytest
+
+    from tools import cli
+
+    def fail(*arguments, **options):
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["info"])
+    assert ended.value.code == 2
+    assert "not enough memory (Unable to allocate 9 TiB)" in capsys.readouterr().err
 
 
 def test_a_fault_of_ours_keeps_its_traceback(monkeypatch):

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from engine.pipeline import load_pipeline
+from engine.plans import Planner
 from engine.security import make_keys
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -18,9 +19,11 @@ def runs(tmp_path, monkeypatch, fork):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["demo", "live", "offline", "two_hosts"])
-def test_every_bundled_pipeline_passes_its_checks(runs, name):
-    assert load_pipeline(CONFIGS / f"{name}.yaml").graph.nodes
+@pytest.mark.parametrize(
+    ("name", "host"), [("demo", None), ("live", None), ("offline", None), ("two_hosts", "rig"), ("two_hosts", "desk")]
+)
+def test_every_bundled_pipeline_passes_its_checks(runs, name, host):
+    assert Planner(load_pipeline(CONFIGS / f"{name}.yaml"), host).chains
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)

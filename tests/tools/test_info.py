@@ -32,6 +32,12 @@ def test_options_override_the_sidecar(spikemm, scene):
     assert (facts["height"], facts["steps"], facts["rate_hz"], facts["flip"]) == (12, 80, 100, True)
 
 
+def test_an_option_that_contradicts_the_sidecar_is_pointed_out(spikemm, scene):
+    said = spikemm("info", "a.dat", "--height", 12).stderr
+    assert "a.yaml: says spike_h: 24, but height 12 was given" in said
+    assert spikemm("info", "a.dat", "--height", 24).stderr == ""
+
+
 def test_a_shorter_window_follows_faster_vibrations(spikemm, scene):
     limits = json.loads(spikemm("info", "a.dat", "--json").stdout)["highest_hz"]
     # The sinc is 0.3 at x = 0.7501; a mean light of a quarter adds 4 steps to the window.
@@ -54,6 +60,10 @@ def test_the_table_says_the_same(spikemm, scene):
 
 def test_a_missing_file_is_refused(refused):
     assert "nowhere.dat" in refused("info", "nowhere.dat")
+
+
+def test_a_folder_is_refused_as_one(refused):
+    assert ". is a folder" in refused("info", ".")
 
 
 def test_a_file_shorter_than_a_step_is_refused(refused, tmp_path):

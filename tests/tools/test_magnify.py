@@ -65,6 +65,22 @@ def test_slice_shows_the_motion_over_time(spikemm, fork, tmp_path):
     assert strongest_hz % 310 == pytest.approx(0, abs=7) or strongest_hz % 310 == pytest.approx(310, abs=7)
 
 
+def test_a_slice_of_few_frames_is_stretched(spikemm, fork, tmp_path):
+    spikemm("magnify", fork, "out.png", "--fps", 100)
+    picture = cv2.imread(str(tmp_path / "out.png"), cv2.IMREAD_GRAYSCALE)
+    # 29 frames of 14 columns each: the least that makes 400.
+    assert picture.shape[1] == 29 * 14
+    assert (picture.reshape(len(picture), 29, 14) == picture[:, ::14, None]).all()
+
+
+def test_a_recording_shorter_than_the_filter_settles_is_warned_of(spikemm, fork):
+    # The fork lasts 300 ms; a band 4 Hz wide needs 375 ms.
+    said = spikemm("magnify", fork, "out.npz", "--band", 308, 312, "--fps", 1000, "--window", 16).stderr
+    assert "lasts 300 ms" in said
+    assert "375 ms to settle" in said
+    assert spikemm("magnify", fork, "out.npz", "--band", 250, 370, "--window", 16).stderr == ""
+
+
 def test_a_fork_moves_ten_times_as_far_and_its_background_stands_still(spikemm, tmp_path):
     spikemm("simulate", "tuning-fork", "fork.dat", "--seconds", 0.1, "--frequency", 310, "--amplitude", 0.3)
     spikemm("magnify", "fork.dat", "out.npz", "--alpha", 10, "--band", 230, 390, "--fps", 2500)
@@ -113,6 +129,11 @@ def test_a_truncated_recording_is_magnified_and_said_to_be(spikemm, fork, tmp_pa
         (("FORK", "out.mp4", "--window", 3001), "3000 steps"),
         (("FORK", "out.mp4", "--band", 900, 1200), "1200"),
         (("FORK", "out.mp4", "--band", 400, 300), "400"),
+        (("FORK", "out.mp4", "--band", "nan", 300), "nan is not a finite number"),
+        (("FORK", "out.mp4", "--alpha", "inf"), "inf is not a finite number"),
+        (("FORK", "out.mp4", "--height", 20_000), "16384"),
+        (("FORK", "/proc/out.mp4"), "/proc/out.mp4: cannot be written"),
+        (("FORK", "out.mp4", "--fps", 0), "more than 0"),
         (("FORK", "out.mp4", "--fps", 3333), "3333"),
         (("FORK", "out.mp4", "--method", "wrap"), "wrap"),
         (("FORK", "out.mp4", "--front", "intervall"), "'interval'"),

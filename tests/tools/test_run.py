@@ -1,5 +1,8 @@
 import json
+import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -107,6 +110,23 @@ def test_a_missing_file_is_refused(refused):
 
 def test_a_summary_that_cannot_be_written_is_refused(refused, pipeline):
     assert "missing" in refused("run", pipeline(), "--summary", "missing/summary.json")
+    assert "is a folder" in refused("run", pipeline(), "--summary", ".")
+
+
+def test_the_last_line_says_whether_the_recording_was_played_to_its_end(spikemm, pipeline):
+    assert "test: ended after" in spikemm("run", pipeline()).stdout
+    slow = pipeline(("speed: 0", "speed: 0.001"))
+    assert "test: ended by --seconds after" in spikemm("run", slow, "--seconds", 0.5).stdout
+
+
+def test_ctrl_c_is_named_as_what_ended_the_run(pipeline, tmp_path):
+    command = [sys.executable, "-u", "-m", "tools.cli", "run", pipeline(("speed: 0", "speed: 0.001"))]
+    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert any(line.startswith("running: ") for line in running.stdout)
+    running.send_signal(signal.SIGINT)
+    said, _ = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert "before its source ended" in said.splitlines()[-1]
 
 
 def test_a_busy_port_is_refused(refused, pipeline):

@@ -46,6 +46,10 @@ def test_less_light_fires_fewer_spikes(spikemm):
         (("tuning-fork", "missing/a.dat"), "missing"),
         (("still", "a.dat", "--frequency", 100), "still"),
         (("tuning-fork", "a.dat", "--seconds", -1), "-1"),
+        (("tuning-fork", "a.dat", "--seconds", "nan"), "nan is not a finite number"),
+        (("tuning-fork", "a.dat", "--noise", "inf"), "inf is not a finite number"),
+        (("tuning-fork", "a.dat", "--seconds", "1e12"), "GB left"),
+        (("tuning-fork", "a.dat", "--height", 100_000_000), "at most 16384 px"),
         (("tuning-fork", "a.dat", "--flicker", 3), "flicker"),
     ],
 )
