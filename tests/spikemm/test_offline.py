@@ -164,7 +164,7 @@ def test_frame_rate_that_does_not_divide_the_rate_is_refused_with_the_nearest(vi
 
 @pytest.mark.parametrize("fps", [0.0, -5.0, 40_000.0, float("nan")])
 def test_impossible_frame_rate_is_refused(fps):
-    with pytest.raises(OptionError, match="between 0 and"):
+    with pytest.raises(OptionError, match="more than 0 and at most"):
         hop_of(RATE_HZ, fps)
 
 
