@@ -34,7 +34,7 @@ def bench(
     seconds: Annotated[
         float, typer.Option("--seconds", min=0.04, max=10, help="Seconds of sensor time in each repeat.")
     ] = 0.2,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, max=100, help="Repeats; the best one counts.")] = 15,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, max=100, help="Repeats; the best one counts.")] = 5,
     as_json: Json = False,
 ) -> None:
     """Measure one part, on one thread, at 250×400 px and 20 kHz.
