@@ -160,6 +160,7 @@ class Child:
         for member in self._members:
             member.node.setup()
         self._refresh_status()
+        self._send_report()
         self._control.send("ready")
         while not self._started:
             self._obey()
@@ -223,6 +224,7 @@ class Child:
             else:
                 result = member.node.command(command["name"], command["arguments"])
             self._refresh_status()
+            self._send_report()  # who asks for the status after the answer sees what the answer did
             self._control.send("answer", id=command["id"], ok=True, result=_plain(result))
         except refusals as error:
             text = f"{type(error).__name__}: {error}" if isinstance(error, bad_arguments) else str(error)

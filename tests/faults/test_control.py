@@ -75,7 +75,7 @@ def test_what_cannot_be_done_is_refused_and_harms_nobody(shared, request_, field
 
 def test_a_pause_holds_the_source_and_the_status_shows_it(shared, until):
     assert shared.client.request("command", node="source", name="pause", arguments={}) is True
-    number = shared.node("source")["status"]["number"]
+    number = shared.node("source")["status"]["number"]  # at once, with no report to wait for
     until(lambda: shared.node("sink")["step"] == number - 1)
     shared.client.request("command", node="source", name="resume")
     until(lambda: shared.node("source")["status"]["number"] > number)
