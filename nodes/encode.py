@@ -10,15 +10,15 @@ from engine import Live, Stage
 from nodes.fixed_point import to_fixed_point
 from nodes.messages import Spikes, Windows
 from nodes.overload import HopRegulator
-from nodes.wishes import wished_number
+from spikemm.calibration import Calibration
 from spikemm.exceptions import SpikeMMError
+from spikemm.maps import MAP_NAMES, MapSpec
 
 if TYPE_CHECKING:
     from spikemm import encoding
 
 __all__ = ["Encode"]
 
-_MAPS = ("interval", "rate", "isi")
 _UNASKED = "interval:32"
 _TELL_EVERY_S = 10.0
 
@@ -40,6 +40,8 @@ class EncodeOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Encode(Stage):
     """Encode windows at every `hop`-th step; consumers name the maps, ``interval:32`` where they name none.
 
+    Where the spikes name a calibration of their sensor, its fixed pattern is taken out of every map.
+
     On a live stream whose consumers fall behind, the hop doubles evenly up to `max_hop` (counter `hop_raised`) and
     comes back when they keep up. The hop of a message is the distance between its frames, and from the one before.
     """
@@ -52,8 +54,9 @@ class Encode(Stage):
     @classmethod
     def wants(cls, options: EncodeOptions, wanted: frozenset[str]) -> frozenset[str]:
         """Tell a source how many steps a frame is, and how many one picture out of nothing takes."""
-        longest = max(wished_number(wanted, name, 1) for name in _MAPS)
-        return frozenset({f"hop:{options.hop}", f"span:{2 * longest + options.hop}"})
+        maps = _maps(wanted) or [MapSpec.parse(_UNASKED)]
+        span = max(spec.window // 2 for spec in maps) + max(spec.after for spec in maps)
+        return frozenset({f"hop:{options.hop}", f"span:{span + options.hop}"})
 
     def setup(self) -> None:
         """Make ready for the first message, which tells the size."""
@@ -61,11 +64,10 @@ class Encode(Stage):
         from spikemm import encoding
 
         encoding.warm_up()  # in its own time, not in that of the first message
-        asked = sorted(wish for wish in self.context.wanted if wish.startswith(_MAPS)) or [_UNASKED]
         self._encoding = encoding
-        self._maps = [encoding.MapSpec.parse(wish) for wish in asked]
+        self._maps = _maps(self.context.wanted) or [MapSpec.parse(_UNASKED)]
         self._encoder: encoding.Encoder | None = None
-        self._size = (0, 0)
+        self._source: tuple[int, int, str] = (0, 0, "")
         self._epoch: int | None = None
         self._last_step: int | None = None
         self._regulator: HopRegulator = self.options.regulator()
@@ -96,9 +98,12 @@ class Encode(Stage):
         return self._messages(self._encoder.flush() if self._encoder else [])
 
     def _encoder_for(self, spikes: Spikes) -> "encoding.Encoder":
-        if self._encoder is None or self._size != (spikes.height, spikes.width):
-            self._size = spikes.height, spikes.width
-            self._encoder = self._encoding.Encoder(*self._size, self._maps, self._regulator.hop)
+        source = spikes.height, spikes.width, spikes.calibration
+        if self._encoder is None or self._source != source:
+            size, path = source[:2], source[2]
+            calibration = Calibration.load(path, *size) if path else None
+            self._encoder = self._encoding.Encoder(*size, self._maps, self._regulator.hop, calibration=calibration)
+            self._source = source
         elif spikes.epoch != self._epoch:
             self._encoder.reset()
         if spikes.epoch != self._epoch:
@@ -139,3 +144,8 @@ class Encode(Stage):
     def status(self) -> dict[str, int]:
         """Return the hop in use, which overload may have raised."""
         return {"hop": self._regulator.hop}
+
+
+def _maps(wanted: frozenset[str]) -> list[MapSpec]:
+    """Return the maps among what is wanted, in a fixed order."""
+    return [MapSpec.parse(wish) for wish in sorted(wanted) if wish.partition(":")[0] in MAP_NAMES]

@@ -1,4 +1,4 @@
-"""The numbers of a `windows` message: 16 bits instead of 32 on the way, at 1/65535 spike per step."""
+"""The numbers of a `windows` message: light in 16 bits instead of 32 on the way, at 1/65535 spike per step."""
 
 from typing import Any
 
@@ -10,22 +10,28 @@ from nodes.messages import FIXED_POINT
 __all__ = ["from_fixed_point", "to_fixed_point"]
 
 
-def _units(name: str) -> np.float32:
-    """Units on the wire per unit of a map: an `isi` is a whole number of steps already."""
-    return np.float32(1 if name.startswith("isi:") else FIXED_POINT)
+_AS_THEY_ARE = ("isi:", "planes:")
 
 
-def to_fixed_point(name: str, pictures: list[NDArray[np.float32]]) -> NDArray[np.uint16]:
-    """Return (n, H, W) uint16 for n maps (H, W) of one name, such as ``interval:32``."""
+def to_fixed_point(name: str, pictures: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return (n, …) uint16 for n maps of one name, such as ``interval:32``.
+
+    Raw planes stay bytes, and ``isi`` float32: an inter-spike interval is no whole number once a calibration has been
+    applied to it.
+    """
+    if name.startswith(_AS_THEY_ARE):
+        return np.stack(pictures)
     packed = np.empty((len(pictures), *pictures[0].shape), np.uint16)
     scaled = np.empty_like(pictures[0])
     for picture, out in zip(pictures, packed, strict=True):
-        np.multiply(picture, _units(name), out=scaled)
+        np.multiply(picture, np.float32(FIXED_POINT), out=scaled)
         np.add(scaled, np.float32(0.5), out=scaled)
         np.copyto(out, scaled, casting="unsafe")
     return packed
 
 
-def from_fixed_point(name: str, packed: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the maps as float32: light in spikes per step, or steps for ``isi``."""
-    return packed.astype(np.float32) / _units(name)
+def from_fixed_point(name: str, packed: NDArray[Any]) -> NDArray[Any]:
+    """Return the maps as they were encoded: light in spikes per step, steps for ``isi``, bytes of raw planes."""
+    if name.startswith(_AS_THEY_ARE):
+        return packed
+    return packed.astype(np.float32) / np.float32(FIXED_POINT)

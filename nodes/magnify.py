@@ -10,6 +10,7 @@ from engine import Live, Stage
 from nodes.messages import Frames
 from nodes.tensors import to_batch
 from spikemm.exceptions import OptionError, SpikeMMError
+from spikemm.front import FrontSpec
 
 if TYPE_CHECKING:
     from spikemm.magnification import Magnifier
@@ -77,10 +78,9 @@ class Magnify(Stage):
         """Find the device; the first message tells the rest."""
         # Here and not above: torch is for the processes that compute. And not at the first message: it would be late.
         from spikemm.device import pick_device
-        from spikemm.encoding import MapSpec
         from spikemm.magnification import make_magnifier
 
-        self._make_magnifier, self._parse_front = make_magnifier, MapSpec.parse
+        self._make_magnifier = make_magnifier
         self._device = pick_device(self.options.device)
         self._magnifier: Magnifier | None = None
         self._stream: _Stream | None = None
@@ -116,7 +116,7 @@ class Magnify(Stage):
             band_hz=options.band_hz,
             rate_hz=stream.rate_hz,
             hop=self._hop,
-            front=self._parse_front(stream.front),
+            front=FrontSpec.parse(stream.front).timing,
             height=stream.height,
             width=stream.width,
             device=self._device,

@@ -22,11 +22,14 @@ class Spikes(Message, kind="spikes"):
         (count, ⌈height·width/8⌉) uint8; pixel i of the upright picture in byte i//8, bit i%8.
     height, width : int
         Size of the picture in pixels.
+    calibration : str
+        Path of the sensor's calibration, which `encode` applies; empty without one.
     """
 
     packed: Array = array()
     height: int = 0
     width: int = 0
+    calibration: str = ""
 
     def validate(self) -> None:
         """Check that the bytes of a step fit the picture's size."""
@@ -43,16 +46,18 @@ class Windows(Message, kind="windows"):
     ----------
     maps : dict of str to numpy.ndarray
         ``"interval:32"`` → (count, H, W) uint16: light in units of 1/`FIXED_POINT` spikes per step; for ``isi`` the
-        interval in steps, 0 where undefined.
+        interval in steps as float32, 0 where undefined. ``"interval:256/8"`` → (count, 8, H, W), the window in eight
+        parts; ``"planes:41"`` → (count, 41, ⌈H·W/8⌉) uint8, its packed steps.
     """
 
     maps: dict[str, Array] = array_map()
 
     def validate(self) -> None:
-        """Check that the maps are alike and as many as announced."""
-        shapes = {tuple(part.shape) for part in self.maps.values()}
-        if len(shapes) != 1 or any(len(shape) != 3 or shape[0] != self.count for shape in shapes):
-            raise EnvelopeError(f"windows: maps of shapes {sorted(shapes)}; alike (count={self.count}, H, W) expected")
+        """Check that there are as many maps as announced, and pictures of one size."""
+        shapes = {name: tuple(part.shape) for name, part in self.maps.items()}
+        sizes = {shape[-2:] for name, shape in shapes.items() if not name.startswith("planes:")}
+        if len(sizes) > 1 or not shapes or any(len(s) not in (3, 4) or s[0] != self.count for s in shapes.values()):
+            raise EnvelopeError(f"windows: maps of shapes {shapes}; (count={self.count}, …, H, W) alike expected")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -66,7 +71,7 @@ class Frames(Message, kind="frames"):
     raw : numpy.ndarray, tensor or None
         The same instants before magnification, where a consumer asked for them.
     front : str
-        The encoding that the pixels come from, such as ``"interval:32"``.
+        The front end that the pixels come from, such as ``"interval:32"`` or ``"mie:32"``.
     window_steps : float
         Mean effective length of the window in steps: its response is a sinc of it.
     scale : float

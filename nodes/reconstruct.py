@@ -1,14 +1,16 @@
 """`reconstruct`: maps into frames of light."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from engine import Stage
 from nodes.fixed_point import from_fixed_point
 from nodes.messages import Frames, Windows
-from spikemm.exceptions import SpikeMMError
+from spikemm.exceptions import OptionError, SpikeMMError
+from spikemm.front import FrontSpec
 
 __all__ = ["Reconstruct"]
 
@@ -18,15 +20,25 @@ _SAMPLED = 4
 class ReconstructOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Options of `reconstruct`."""
 
-    front: Annotated[Literal["interval", "rate", "isi"], Meta(description="The encoding that frames are made of.")] = (
-        "interval"
-    )
-    window: Annotated[int, Meta(ge=1, le=32_767, description="Steps of its window.")] = 32
+    front: Annotated[
+        Literal["interval", "rate", "isi", "mie", "bsn1", "bsn2", "paper"],
+        Meta(description="How frames are made: one encoding, or several levels and networks (mie)."),
+    ] = "interval"
+    window: Annotated[int, Meta(ge=1, le=32_767, description="Steps of its window; of mie the short one.")] = 32
+    weights: (
+        Annotated[str, Meta(description="Networks of the front end: a file, of `paper` a folder; null: the bundled.")]
+        | None
+    ) = None
     device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="Where frames are computed.")] = "auto"
+
+    @property
+    def spec(self) -> FrontSpec:
+        """The front end."""
+        return FrontSpec(self.front, self.window)
 
 
 class Reconstruct(Stage):
-    """Turn one map into frames; asks `encode` for that map."""
+    """Turn the maps of a window into a frame; asks `encode` for them."""
 
     Options = ReconstructOptions
     accepts = Windows
@@ -34,21 +46,29 @@ class Reconstruct(Stage):
     user_errors = (SpikeMMError,)
 
     @classmethod
+    def check(cls, options: ReconstructOptions) -> None:
+        """Check that there is such a front end."""
+        if options.weights is not None and not options.spec.learned:
+            raise OptionError(f"weights {options.weights}: {options.spec} has no networks")
+
+    @classmethod
     def wants(cls, options: ReconstructOptions, wanted: frozenset[str]) -> frozenset[str]:
-        """Ask for the map of the front end."""
-        return frozenset({f"{options.front}:{options.window}"})
+        """Ask for the maps of the front end."""
+        return frozenset(str(spec) for spec in options.spec.maps)
 
     def setup(self) -> None:
         """Make the front end."""
         # Here and not above: torch is for the processes that compute.
         from spikemm import encoding, response
         from spikemm.device import pick_device
-        from spikemm.reconstruction import FrontEnd
+        from spikemm.reconstruction import make_front_end
 
         self._windows = encoding.Windows
         self._effective_length = response.effective_length
-        self._spec = encoding.MapSpec(self.options.front, self.options.window)
-        self._front_end = FrontEnd(self._spec, device=pick_device(self.options.device))
+        options: ReconstructOptions = self.options
+        self._spec = options.spec
+        self._maps = [str(spec) for spec in options.spec.maps]
+        self._front_end = make_front_end(options.spec, device=pick_device(options.device), weights=options.weights)
         self._epoch: int | None = None
 
     def process(self, windows: Windows, port: str) -> list[Frames]:
@@ -56,11 +76,8 @@ class Reconstruct(Stage):
         if windows.epoch != self._epoch:
             self._front_end.reset()
             self._epoch = windows.epoch
-        name = str(self._spec)
-        maps = from_fixed_point(name, windows.maps[name])
-        gaps = [windows.gap] + [0] * (windows.count - 1)
-        pictures = zip(windows.steps, gaps, maps, strict=True)
-        batch = self._front_end.push([self._windows(step, gap, {name: picture}) for step, gap, picture in pictures])
+        maps = {name: from_fixed_point(name, windows.maps[name]) for name in self._maps}
+        batch = self._front_end.push([self._window(windows, i, maps) for i in range(windows.count)])
         if batch is None:
             return []
         sample = batch.pixels[0, ::_SAMPLED, ::_SAMPLED]
@@ -71,7 +88,11 @@ class Reconstruct(Stage):
                 hop=windows.hop,
                 gap=batch.gap,
                 pixels=batch.pixels,
-                front=name,
-                window_steps=float(self._effective_length(self._spec, sample).mean()),
+                front=str(self._spec),
+                window_steps=float(self._effective_length(self._spec.timing, sample).mean()),
             )
         ]
+
+    def _window(self, windows: Windows, i: int, maps: dict[str, NDArray[Any]]) -> Any:
+        gap = windows.gap if i == 0 else 0
+        return self._windows(windows.steps[i], gap, {name: pictures[i] for name, pictures in maps.items()})

@@ -11,6 +11,7 @@ from engine.exceptions import ControlError
 from nodes.messages import Spikes
 from nodes.playback import Playback
 from nodes.wishes import wished_number
+from spikemm.calibration import calibration_of
 from spikemm.exceptions import OptionError, SpikeMMError
 from spikemm.recording import Recording
 
@@ -30,6 +31,10 @@ class ReplayOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     layout: Annotated[
         Literal["auto", "plain", "head", "wide", "array"], Meta(description="How the file is laid out.")
     ] = "auto"
+    calibration: (
+        Annotated[str, Meta(min_length=1, max_length=1000, description="The sensor's, a .npz; none: without one.")]
+        | None
+    ) = None
     speed: Annotated[float, Meta(ge=0, le=1e6, description="1: real time; 0: as fast as possible."), Live] = 1.0
     loop: Annotated[bool, Meta(description="Begin again at the end."), Live] = False
     start_step: Annotated[int, Meta(ge=0, description="First step to play; a loop returns to it.")] = 0
@@ -49,13 +54,20 @@ class Replay(Source):
 
     @classmethod
     def check(cls, options: ReplayOptions) -> None:
-        """Open the recording, so that what is wrong with it is said before anything starts."""
-        cls._open(options)
+        """Open the recording and its calibration, so that what is wrong with them is said before anything starts."""
+        calibration_of(cls._open(options))
 
     @staticmethod
     def _open(options: ReplayOptions) -> Recording:
         size = options.height, options.width
-        recording = Recording(options.path, *size, options.rate_hz, options.flip, layout=options.layout)
+        recording = Recording(
+            options.path,
+            *size,
+            options.rate_hz,
+            options.flip,
+            layout=options.layout,
+            calibration=options.calibration,
+        )
         if options.start_step >= recording.steps:
             raise OptionError(
                 f"start_step {options.start_step}: {options.path} has only {recording.steps} steps; begin earlier"
@@ -86,6 +98,7 @@ class Replay(Source):
 
     def _spikes(self, chunk: range) -> Spikes:
         recording = self._recording
+        calibration = "" if recording.calibration is None else str(recording.calibration.resolve())
         return Spikes(
             step=chunk.start,
             count=len(chunk),
@@ -93,6 +106,7 @@ class Replay(Source):
             packed=recording.packed(chunk.start, chunk.stop),
             height=recording.height,
             width=recording.width,
+            calibration=calibration,
         )
 
     def reconfigure(self, changed: frozenset[str]) -> None:

@@ -1,5 +1,6 @@
 """`synthetic_camera`: a simulated spike camera in real time."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -8,6 +9,7 @@ from msgspec import Meta
 from engine import Source, Wait
 from nodes.messages import Spikes
 from nodes.schedule import Schedule
+from spikemm.calibration import Calibration
 from spikemm.exceptions import SpikeMMError
 
 __all__ = ["SyntheticCamera"]
@@ -19,7 +21,8 @@ class SyntheticCameraOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields
     """Options of `synthetic_camera`."""
 
     scene: Annotated[
-        Literal["tuning-fork", "short-ruler", "long-ruler", "balloon", "still"], Meta(description="What it looks at.")
+        Literal["tuning-fork", "short-ruler", "long-ruler", "balloon", "still", "flat"],
+        Meta(description="What it looks at."),
     ] = "tuning-fork"
     height: Annotated[int, Meta(ge=16, le=4096, description="Rows.")] = 250
     width: Annotated[int, Meta(ge=16, le=4096, description="Columns.")] = 400
@@ -39,6 +42,7 @@ class SyntheticCameraOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields
     flicker: Annotated[float, Meta(ge=0, le=1, description="Flicker of the lamps, part of the light.")] = 0.0
     flicker_hz: Annotated[float, Meta(ge=0, le=10_000, description="Its frequency.")] = 100.0
     seed: Annotated[int, Meta(ge=0, description="Of everything random.")] = 0
+    calibration: Annotated[str, Meta(max_length=1000, description="The sensor's, a .npz; empty: none.")] = ""
     chunk_steps: Annotated[int, Meta(ge=1, le=100_000, description="Steps per message.")] = 80
 
 
@@ -54,6 +58,12 @@ class SyntheticCamera(Source):
     emits = Spikes
     live = True
     user_errors = (SpikeMMError,)
+
+    @classmethod
+    def check(cls, options: SyntheticCameraOptions) -> None:
+        """Read the calibration, so that what is wrong with it is said before anything starts."""
+        if options.calibration:
+            Calibration.load(options.calibration, options.height, options.width)
 
     def setup(self) -> None:
         """Paint the scene; the clock starts with the first message."""
@@ -82,6 +92,7 @@ class SyntheticCamera(Source):
             flicker=options.flicker,
             flicker_hz=options.flicker_hz,
         )
+        self._calibration = str(Path(options.calibration).resolve()) if options.calibration else ""
         self._camera = simulator.Simulator(scene, sensor, room, rate_hz=options.rate_hz, seed=options.seed)
         last = self.context.resume_step
         self._step = 0 if last is None else last + 1
@@ -118,6 +129,7 @@ class SyntheticCamera(Source):
             packed=packed,
             height=options.height,
             width=options.width,
+            calibration=self._calibration,
         )
 
     def status(self) -> dict[str, Any]:

@@ -1,80 +1,19 @@
 """Windows of a stream at even steps: which maps, how often, and when each is ready."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikemm.calibration import Calibration
 from spikemm.exceptions import OptionError
+from spikemm.maps import MapSpec
 from spikemm.packing import check_packed, packed_bytes
 from spikemm.ring import SpikeRing
 
-__all__ = ["Encoder", "MapSpec", "SpikeRing", "Windows", "warm_up"]
-
-_NAMES = ("rate", "isi", "interval")
-
-
-@dataclass(frozen=True, slots=True)
-class MapSpec:
-    """One map of a window, written ``name:window``, as in ``interval:32``.
-
-    Attributes
-    ----------
-    name : str
-        ``rate``, ``isi`` or ``interval``, the methods of ``SpikeRing``.
-    window : int
-        Steps w; ``interval`` reaches as many further on both sides.
-
-    Raises
-    ------
-    OptionError
-        Unknown name, or a window below 1.
-    """
-
-    name: str
-    window: int
-
-    def __post_init__(self) -> None:
-        if self.name not in _NAMES:
-            near = difflib.get_close_matches(self.name, _NAMES, 1)
-            advice = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(_NAMES)}"
-            raise OptionError(f"unknown map {self.name!r}: {advice}")
-        if self.window < 1:
-            raise OptionError(f"map {self.name!r} with a window of {self.window} steps: it must be at least 1")
-
-    @classmethod
-    def parse(cls, text: str) -> "MapSpec":
-        """Read ``name:window``.
-
-        Raises
-        ------
-        OptionError
-            Another form, an unknown name, or a window below 1.
-        """
-        name, _, window = text.partition(":")
-        if not window.isdecimal():
-            raise OptionError(f"map {text!r}: write it as name:window, for example interval:32")
-        return cls(name, int(window))
-
-    def __str__(self) -> str:
-        return f"{self.name}:{self.window}"
-
-    @property
-    def reach(self) -> int:
-        """Steps outside the window that the map looks at, on each side."""
-        return self.window if self.name == "interval" else 0
-
-    @property
-    def before(self) -> int:
-        """Steps before the centre t that the map needs."""
-        return self.window // 2 + self.reach
-
-    @property
-    def after(self) -> int:
-        """Steps from the centre t on, itself included, that the map needs."""
-        return self.window - self.window // 2 + self.reach
+__all__ = ["Encoder", "SpikeRing", "Windows", "warm_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +27,13 @@ class Windows:
     gap : int
         Steps of the sensor that are missing between the last windows and these; 0 when none are.
     maps : dict of str to numpy.ndarray
-        (H, W) float32 by ``str(MapSpec)``: light in spikes per step, for ``isi`` the interval in steps (0: undefined).
+        By ``str(MapSpec)`` what ``MapSpec.of`` gives: light in spikes per step, for ``isi`` the interval in steps (0:
+        undefined).
     """
 
     step: int
     gap: int
-    maps: dict[str, NDArray[np.float32]]
+    maps: dict[str, NDArray[Any]]
 
 
 class Encoder:
@@ -112,17 +52,32 @@ class Encoder:
         Steps between centres.
     capacity : int, optional
         Steps in the ring. Default: what `maps` need.
+    calibration : Calibration, optional
+        The sensor's fixed pattern, taken out of every map of light; raw planes stay as they are.
 
     Raises
     ------
     OptionError
         No maps, the same twice, a hop below 1, or too small a capacity.
+    CalibrationError
+        `calibration` is for another size.
     """
 
-    def __init__(self, height: int, width: int, maps: Sequence[MapSpec], hop: int, capacity: int | None = None) -> None:
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        maps: Sequence[MapSpec],
+        hop: int,
+        capacity: int | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
         if not maps or len(set(maps)) < len(maps):
             raise OptionError(f"maps are [{', '.join(map(str, maps))}]: give at least one, and none twice")
+        if calibration is not None:
+            calibration.check_size(height, width)
         self.maps = tuple(maps)
+        self._calibration = calibration
         self.hop = hop
         self._before = max(spec.before for spec in maps)
         self._after = max(spec.after for spec in maps)
@@ -210,9 +165,15 @@ class Encoder:
             earliest = max(earliest, self._ring.first_step + self._before)
         return -(-earliest // self._hop) * self._hop
 
+    def _map(self, spec: MapSpec, t: int) -> NDArray[Any]:
+        values = spec.of(self._ring, t)
+        if self._calibration is None or spec.name == "planes":
+            return values
+        return self._calibration.apply(spec.name, values)
+
     def _encode(self) -> Windows:
         t = self._next_centre()
-        maps = {str(spec): getattr(self._ring, spec.name)(t, spec.window) for spec in self.maps}
+        maps = {str(spec): self._map(spec, t) for spec in self.maps}
         windows = Windows(t, self._missing, maps)
         self._earliest, self._missing = t + 1, 0
         return windows
@@ -223,6 +184,6 @@ def warm_up() -> None:
 
     Call it once before starting processes that encode: they then find the compiled kernels.
     """
-    maps = [MapSpec(name, window) for name in _NAMES for window in (4, 300)]
+    maps = [MapSpec(name, window) for name in ("rate", "isi", "interval") for window in (4, 300)]
     encoder = Encoder(8, 8, maps, hop=1)
     encoder.push(np.zeros((1000, 8), np.uint8), step=0)

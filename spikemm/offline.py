@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from math import isfinite
+from pathlib import Path
 
 from spikemm.batch import FrameBatch
-from spikemm.encoding import Encoder, MapSpec, Windows
+from spikemm.calibration import Calibration, calibration_of
+from spikemm.encoding import Encoder, Windows
 from spikemm.exceptions import OptionError
+from spikemm.front import FrontSpec
 from spikemm.magnification import make_magnifier
-from spikemm.reconstruction import FrontEnd
+from spikemm.reconstruction import make_front_end
 from spikemm.recording import Recording
 from spikemm.upsampling import make_upsampler
 
-__all__ = ["hop_of", "magnify_recording"]
+__all__ = ["hop_of", "magnify_recording", "reconstruct_recording"]
 
 CHUNK_STEPS = 2000
 """Steps read at a time: 25 MB of a 250×400 recording."""
@@ -39,13 +42,63 @@ def hop_of(rate_hz: float, fps: float) -> int:
     return hop
 
 
+def reconstruct_recording(
+    recording: Recording,
+    front: FrontSpec,
+    *,
+    hop: int,
+    weights: str | Path | None = None,
+    calibration: Calibration | None = None,
+    device: str = "cpu",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Iterator[FrameBatch]:
+    """Turn a recording into frames of light.
+
+    Parameters
+    ----------
+    recording : Recording
+        What is read.
+    front : FrontSpec
+        The front end.
+    hop : int
+        Steps from frame to frame.
+    weights : path, optional
+        Networks of the front end, if other than those that come with the package.
+    calibration : Calibration, optional
+        What its pixels differ by. Default: what the recording states.
+    device : str
+        Torch device.
+    on_progress : callable, optional
+        Called with the steps done and the steps in all after every chunk.
+
+    Returns
+    -------
+    iterator of FrameBatch
+        Options are checked before it is returned.
+
+    Raises
+    ------
+    OptionError
+        If an option is out of range.
+    WeightsError
+        If the networks cannot be loaded.
+    """
+    front_end = make_front_end(front, device=device, weights=weights)
+    calibration = calibration or calibration_of(recording)
+    encoder = Encoder(recording.height, recording.width, front.maps, hop, calibration=calibration)
+    batches = (front_end.push(windows) for windows in _encoded(recording, encoder, on_progress))
+    return (batch for batch in batches if batch is not None)
+
+
 def magnify_recording(
     recording: Recording,
     *,
     alpha: float = 10.0,
     band_hz: tuple[float, float] | None = None,
     method: str = "warp",
-    front: MapSpec | None = None,
+    front: FrontSpec | None = None,
+    weights: str | Path | None = None,
+    calibration: Calibration | None = None,
     fps: float = 1000.0,
     scale: float = 1.0,
     device: str = "cpu",
@@ -63,8 +116,12 @@ def magnify_recording(
         Limits in Hz of sensor time: selects band mode; without it static mode.
     method : str
         One of `spikemm.magnification.MAGNIFIERS`.
-    front : MapSpec, optional
+    front : FrontSpec, optional
         The front end, ``interval:32`` by default.
+    weights : path, optional
+        Networks of the front end, if other than those that come with the package.
+    calibration : Calibration, optional
+        What the camera's pixels differ by. Default: what the recording states.
     fps : float
         Frames per second of sensor time; must divide the sensor's rate.
     scale : float
@@ -84,7 +141,7 @@ def magnify_recording(
     OptionError
         If an option is out of range or contradicts another.
     """
-    front = front or MapSpec("interval", 32)
+    front = front or FrontSpec("interval", 32)
     hop = hop_of(recording.rate_hz, fps)
     height, width = recording.height, recording.width
     magnifier = make_magnifier(
@@ -94,32 +151,25 @@ def magnify_recording(
         band_hz=band_hz,
         rate_hz=recording.rate_hz,
         hop=hop,
-        front=front,
+        front=front.timing,
         height=height,
         width=width,
         device=device,
     )
     upsampler = make_upsampler("histospline", scale=scale, height=height, width=width, device=device)
-    front_end = FrontEnd(front, device=device)
-
-    def finish(windows: list[Windows]) -> Iterator[FrameBatch]:
-        frames = front_end.push(windows)
-        if frames is not None:
-            magnified = magnifier.push(frames)
-            yield magnified if scale == 1.0 else upsampler.push(magnified)
-
-    return _drive(recording, Encoder(height, width, [front], hop), finish, on_progress)
+    frames = reconstruct_recording(
+        recording, front, hop=hop, weights=weights, calibration=calibration, device=device, on_progress=on_progress
+    )
+    magnified = (magnifier.push(batch) for batch in frames)
+    return magnified if scale == 1.0 else (upsampler.push(batch) for batch in magnified)
 
 
-def _drive(
-    recording: Recording,
-    encoder: Encoder,
-    finish: Callable[[list[Windows]], Iterator[FrameBatch]],
-    on_progress: Callable[[int, int], None] | None,
-) -> Iterator[FrameBatch]:
+def _encoded(
+    recording: Recording, encoder: Encoder, on_progress: Callable[[int, int], None] | None
+) -> Iterator[list[Windows]]:
     for start in range(0, recording.steps, CHUNK_STEPS):
         stop = min(start + CHUNK_STEPS, recording.steps)
-        yield from finish(encoder.push(recording.packed(start, stop), start))
+        yield encoder.push(recording.packed(start, stop), start)
         if on_progress is not None:
             on_progress(stop, recording.steps)
-    yield from finish(encoder.flush())
+    yield encoder.flush()

@@ -1,41 +1,69 @@
 """From the maps of a window to frames of light."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from spikemm.batch import FrameBatch
-from spikemm.encoding import MapSpec, Windows
+from spikemm.encoding import Windows
 from spikemm.exceptions import OptionError
+from spikemm.front import FrontSpec
+from spikemm.maps import MapSpec
 
-__all__ = ["FrontEnd"]
+__all__ = ["FrontEnd", "SingleMap", "make_front_end"]
 
 
-class FrontEnd:
-    """Turn one map of each window into a frame.
+def make_front_end(
+    spec: FrontSpec, *, device: str | torch.device = "cpu", weights: str | Path | None = None
+) -> "FrontEnd":
+    """Make a front end by name.
 
-    ``rate`` and ``interval`` are light already. Light from ``isi`` is 1/ISI (the paper's (3)); a pixel whose interval
-    is undefined keeps its last defined light, and before it ever had one the mean of its defined neighbours, filled in
-    from the rim of the hole.
+    Parameters
+    ----------
+    spec : FrontSpec
+        Which; windows pushed must hold its ``maps``.
+    device : str or torch.device
+        Where frames are computed, and stay.
+    weights : path, optional
+        Networks of a front end that has some: a file, or for ``paper`` the folder of both. Default: those that come
+        with the package.
+
+    Raises
+    ------
+    OptionError
+        Weights for a front end without networks, or none where the package has none either.
+    WeightsError
+        If the weights cannot be used.
+    """
+    if not spec.learned:
+        if weights is not None:
+            raise OptionError(f"weights {weights} for {spec}: only {', '.join(FrontSpec.LEARNED)} have networks")
+        return SingleMap(spec.timing, device)
+    # Here and not above: the networks build on this module.
+    from spikemm.extraction import make_extraction
+
+    return make_extraction(spec, device=device, weights=None if weights is None else Path(weights))
+
+
+class FrontEnd(ABC):
+    """Turn windows into frames of light.
+
     Frames hold no inf and no nan.
 
     Parameters
     ----------
-    spec : MapSpec
-        The map; windows pushed must hold it.
     device : str or torch.device
         Where the frames go.
     """
 
-    def __init__(self, spec: MapSpec, device: str | torch.device = "cpu") -> None:
-        self.spec = spec
+    def __init__(self, device: str | torch.device = "cpu") -> None:
         self.device = torch.device(device)
         self.reset()
-
-    def reset(self) -> None:
-        """Forget the pixels' last light."""
-        self._light: torch.Tensor | None = None
 
     def push(self, windows: Sequence[Windows]) -> FrameBatch | None:
         """Return the frames of `windows`, or None where there are none.
@@ -53,37 +81,80 @@ class FrontEnd:
         Raises
         ------
         OptionError
-            The windows lack the map, or a gap lies between them.
+            The windows lack a map, or a gap lies between them.
         """
         if not windows:
             return None
         if any(window.gap for window in windows[1:]):
             raise OptionError("a gap lies between these windows: push those before and behind it one after the other")
-        stacked = torch.from_numpy(np.stack([self._map(window) for window in windows])).to(self.device)
         if windows[0].gap:
             self.reset()
-        pixels = self._light_of(stacked) if self.spec.name == "isi" else stacked
         steps = np.array([window.step for window in windows], np.int64)
-        return FrameBatch(pixels, steps, windows[0].gap)
+        return FrameBatch(self._light(windows), steps, windows[0].gap)
 
-    def _map(self, window: Windows) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        try:
-            return window.maps[str(self.spec)]
-        except KeyError:
-            held = ", ".join(window.maps)
-            raise OptionError(
-                f"the window at step {window.step} has {held}, not {self.spec}: ask the encoder for it"
-            ) from None
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget all earlier windows."""
+
+    @abstractmethod
+    def _light(self, windows: Sequence[Windows]) -> torch.Tensor:
+        """Return the frames, (n, H, W)."""
+
+    def stacked(self, windows: Sequence[Windows], spec: MapSpec) -> torch.Tensor:
+        """Return one map of every window, on the device.
+
+        Raises
+        ------
+        OptionError
+            A window lacks it.
+        """
+        return torch.from_numpy(np.stack([_map(window, spec) for window in windows])).to(self.device)
+
+
+class SingleMap(FrontEnd):
+    """Frames of one map of each window.
+
+    ``rate`` and ``interval`` are light already. Light from ``isi`` is 1/ISI (the paper's (3)); a pixel whose interval
+    is undefined keeps its last defined light, and before it ever had one the mean of its defined neighbours, filled in
+    from the rim of the hole.
+
+    Parameters
+    ----------
+    spec : MapSpec
+        The map.
+    device : str or torch.device
+        Where the frames go.
+    """
+
+    def __init__(self, spec: MapSpec, device: str | torch.device = "cpu") -> None:
+        self.spec = spec
+        super().__init__(device)
+
+    def reset(self) -> None:
+        """Forget the pixels' last light."""
+        self._last: torch.Tensor | None = None
+
+    def _light(self, windows: Sequence[Windows]) -> torch.Tensor:
+        stacked = self.stacked(windows, self.spec)
+        return self._light_of(stacked) if self.spec.name == "isi" else stacked
 
     def _light_of(self, intervals: torch.Tensor) -> torch.Tensor:
         """Light of a stack of ISI maps, whose zeros are undefined."""
         defined = intervals > 0
         light = torch.where(defined, 1.0 / intervals.clamp(min=1.0), 0.0)
-        last = _grown(light[0], defined[0]) if self._light is None else self._light
+        last = _grown(light[0], defined[0]) if self._last is None else self._last
         for frame, known in zip(light, defined, strict=True):
             last = frame.copy_(torch.where(known, frame, last))
-        self._light = last.clone()
+        self._last = last.clone()
         return light
+
+
+def _map(window: Windows, spec: MapSpec) -> NDArray[Any]:
+    try:
+        return window.maps[str(spec)]
+    except KeyError:
+        held = ", ".join(window.maps)
+        raise OptionError(f"the window at step {window.step} has {held}, not {spec}: ask the encoder for it") from None
 
 
 def _grown(light: torch.Tensor, known: torch.Tensor) -> torch.Tensor:

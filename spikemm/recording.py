@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from spikemm.exceptions import RecordingError
 from spikemm.layouts import ArraySteps, BitSteps, Steps
 from spikemm.packing import flip_rows, unpack
-from spikemm.sidecar import Facts, read_sidecar
+from spikemm.sidecar import WITHOUT, Facts, read_sidecar
 
 __all__ = ["Recording"]
 
@@ -29,8 +29,8 @@ class Recording:
     An ``.npz`` of ``numpy.savez`` is mapped in place. One of ``numpy.savez_compressed`` can only be read from its
     beginning, so it is decompressed once into a temporary file of T·H·W bytes, which goes when this object goes.
 
-    A sidecar ``NAME.yaml`` beside ``NAME.dat`` may state ``spike_h``, ``spike_w``, ``rate_hz``, ``flip`` and
-    ``layout``; an argument beats it.
+    A sidecar ``NAME.yaml`` beside ``NAME.dat`` may state ``spike_h``, ``spike_w``, ``rate_hz``, ``flip``, ``layout``
+    and ``calibration`` (a path relative to the sidecar); an argument beats it.
 
     Parameters
     ----------
@@ -44,6 +44,9 @@ class Recording:
         Whether the file's rows run from the bottom up, as cameras store them. Default: true.
     layout : {'auto', 'plain', 'head', 'wide', 'array'}
         ``auto``: what the sidecar says, else ``array`` by the ending, else ``plain``.
+    calibration : str or Path, optional
+        The sensor's calibration; ``none`` for none, whatever the sidecar says. It is not read here, and what `packed`
+        and `spikes` give is raw: ``spikemm.calibration.calibration_of`` loads it, encoders apply it.
 
     Attributes
     ----------
@@ -53,6 +56,8 @@ class Recording:
         Their duration.
     trailing_bytes : int
         Bytes after the last whole step; they are left out.
+    calibration : Path or None
+        Where the sensor's calibration is to be found, if one is stated.
     notes : tuple of str
         What a user should know about this file, one line each; empty when all is as expected.
 
@@ -71,13 +76,21 @@ class Recording:
         flip: bool | None = None,
         *,
         layout: str = "auto",
+        calibration: str | Path | None = None,
     ) -> None:
         self.path = Path(path)
         if self.path.is_dir():
             raise RecordingError(f"{self.path} is a folder: name a recording in it")
         if not self.path.is_file():
             raise RecordingError(f"{self.path}: there is no such file: check the path")
-        given = Facts(height, width, rate_hz, flip, None if layout == "auto" else layout)
+        given = Facts(
+            height,
+            width,
+            rate_hz,
+            flip,
+            None if layout == "auto" else layout,
+            None if calibration is None else str(calibration),
+        )
         given.check("Recording")
         stated = read_sidecar(self.path)
         facts = given.or_else(stated)
@@ -88,6 +101,7 @@ class Recording:
         self.rate_hz = 20_000 if facts.rate_hz is None else facts.rate_hz
         self.flip = facts.flip is not False
         self.seconds = self.steps / self.rate_hz
+        self.calibration = None if facts.calibration in (None, WITHOUT) else Path(str(facts.calibration))
         self.notes = (*given.contradictions(stated, self.path.with_suffix(".yaml")), *self._notes())
 
     def packed(self, start: int, stop: int) -> NDArray[np.uint8]:

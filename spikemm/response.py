@@ -8,8 +8,8 @@ window, that of an ``isi`` from one spike to the next, so their lengths depend o
 import numpy as np
 import torch
 
-from spikemm.encoding import MapSpec
 from spikemm.exceptions import OptionError
+from spikemm.maps import MapSpec
 
 __all__ = ["KEPT", "effective_length", "highest_frequency", "require_response", "response_map", "window_response"]
 
@@ -27,7 +27,7 @@ def effective_length(front: MapSpec, light: torch.Tensor | float) -> torch.Tenso
         thrown in at random), ``isi`` 1/light.
     light : torch.Tensor or float
         Light in spikes per step, any shape. Light so dim that a spike is searched for beyond the reach counts as one
-        spike in two windows.
+        spike in a window and a reach.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def effective_length(front: MapSpec, light: torch.Tensor | float) -> torch.Tenso
         Length in steps, float32, of the shape of `light`.
     """
     light = torch.as_tensor(light, dtype=torch.float32)
-    period = 1.0 / light.clamp(min=1.0 / (2 * front.window), max=1.0)
+    period = 1.0 / light.clamp(min=1.0 / (front.window + max(front.reach, front.window)), max=1.0)
     if front.name == "rate":
         return torch.full_like(light, float(front.window))
     return period if front.name == "isi" else front.window + period

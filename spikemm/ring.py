@@ -133,6 +133,19 @@ class SpikeRing:
         short = w // n
         return np.stack([self.rate(start + k * short + short // 2, short) for k in range(n)])
 
+    def planes(self, t: int, w: int) -> NDArray[np.uint8]:
+        """Return a copy of the steps of W(t, w), packed: (w, ⌈H·W/8⌉).
+
+        Raises
+        ------
+        WindowError
+            Steps of the window are not in the ring.
+        OptionError
+            `w` is below 1 or above 32,767.
+        """
+        start = self._window(t, w)
+        return self._by_step[np.arange(start, start + w) % self.capacity]
+
     def isi(self, t: int, w: int) -> NDArray[np.float32]:
         """Count the steps from the last spike ≤ t to the first spike > t, both inside W(t, w), else 0; the paper's (3).
 

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,12 @@ import yaml
 
 from spikemm.exceptions import RecordingError
 
-__all__ = ["LAYOUTS", "Facts", "read_sidecar"]
+__all__ = ["LAYOUTS", "WITHOUT", "Facts", "read_sidecar"]
 
 LAYOUTS = ("plain", "head", "wide", "array")
+
+WITHOUT = "none"
+"""Stated in the place of a calibration: the recording is to be used without one."""
 
 _LARGEST = 16_384
 
@@ -31,6 +34,8 @@ class Facts:
         Whether rows run from the bottom up.
     layout : str or None
         One of ``LAYOUTS``.
+    calibration : str or None
+        Path of the sensor's calibration; ``none``: expressly without one.
     """
 
     height: int | None = None
@@ -38,6 +43,7 @@ class Facts:
     rate_hz: float | None = None
     flip: bool | None = None
     layout: str | None = None
+    calibration: str | None = None
 
     def or_else(self, other: "Facts") -> "Facts":
         """Fill what is None here from `other`."""
@@ -75,11 +81,14 @@ _KEYS: dict[str, tuple[str, Callable[[Any], bool], str]] = {
     "rate_hz": ("rate_hz", _is_rate, "the steps per second, a number above 0"),
     "flip": ("flip", lambda value: isinstance(value, bool), "true or false"),
     "layout": ("layout", lambda value: value in LAYOUTS, f"one of {', '.join(LAYOUTS)}"),
+    "calibration": ("calibration", lambda value: isinstance(value, str) and value != "", "the path of a .npz, or none"),
 }
 
 
 def read_sidecar(path: Path) -> Facts:
     """Read ``NAME.yaml`` beside the recording `path`; without one, no facts.
+
+    The path of a calibration in it is relative to it.
 
     Raises
     ------
@@ -97,7 +106,9 @@ def read_sidecar(path: Path) -> Facts:
             raise RecordingError(f"{sidecar}: unknown key {key!r}: did you mean {near[0]!r}?")
     facts = Facts(**{_KEYS[key][0]: value for key, value in stated.items() if key in _KEYS})
     facts.check(str(sidecar))
-    return facts
+    if facts.calibration in (None, WITHOUT):
+        return facts
+    return replace(facts, calibration=str(sidecar.parent / str(facts.calibration)))
 
 
 def _parse(sidecar: Path) -> dict[Any, Any]:

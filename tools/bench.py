@@ -1,14 +1,12 @@
 """`spikemm bench`: how fast the parts are on this machine."""
 
 import json
-import os
-import platform
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from tools.machine import machine
 from tools.options import Json
 
 __all__ = ["bench"]
@@ -61,7 +59,7 @@ def bench(
         "name": name.value,
         "threads": 1,
         **_measure(name, seconds, repeats or _REPEATS.get(name, 5)),
-        "machine": _machine(),
+        "machine": machine(),
     }
     if as_json:
         typer.echo(json.dumps(result))
@@ -91,16 +89,6 @@ def _measure(name: Name, seconds: float, repeats: int) -> dict[str, Any]:
             from tools.bench_link import bench_link
 
             return bench_link(seconds, repeats)
-
-
-def _machine() -> str:
-    """Processor, cores and Python, for whoever reads the figures elsewhere."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    model = next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
-    return f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
 
 
 def _show(result: dict[str, Any]) -> None:

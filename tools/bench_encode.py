@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikemm.encoding import Encoder, MapSpec
+from spikemm.encoding import Encoder
+from spikemm.maps import MapSpec
 from tools import numpy_baseline
 
 __all__ = ["bench_encode"]

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from spikemm.batch import FrameBatch
-from spikemm.encoding import MapSpec
 from spikemm.magnification import MAGNIFIERS, make_magnifier
+from spikemm.maps import MapSpec
 from spikemm.upsampling import UPSAMPLERS, make_upsampler
 
 __all__ = ["bench_magnify", "bench_upsample"]

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.environment import keep_freed_memory, thread_environment
-from tools import bench, ctl, info, magnify, run, simulate, top
+from tools import bench, calibrate, ctl, evaluate, info, magnify, run, simulate, top, train
 
 __all__ = ["app", "main"]
 
@@ -31,6 +31,9 @@ app.command("run")(run.run)
 app.command("magnify")(magnify.magnify)
 app.command("simulate")(simulate.simulate)
 app.command("info")(info.info)
+app.command("calibrate")(calibrate.calibrate)
+app.add_typer(train.app, name="train")
+app.add_typer(evaluate.app, name="evaluate")
 app.command("bench")(bench.bench)
 app.add_typer(ctl.app, name="ctl")
 app.command("top")(top.top)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tools.options import Flip, Height, Json, RateHz, RecordingPath, Width
+from tools.options import CalibrationPath, Flip, Height, Json, RateHz, RecordingPath, Width
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from spikemm.calibration import Calibration
     from spikemm.recording import Recording
 
 __all__ = ["info"]
@@ -26,6 +27,7 @@ def info(
     width: Width = None,
     rate: RateHz = None,
     flip: Flip = None,
+    calibration: CalibrationPath = None,
     as_json: Json = False,
 ) -> None:
     """Show what a recording holds: size, duration, light, and how fast a vibration each window can follow.
@@ -37,16 +39,18 @@ def info(
 
     Example: `spikemm info car.dat --json`
     """
+    from spikemm.calibration import calibration_of
     from spikemm.recording import Recording
 
-    recording = Recording(rec, height=height, width=width, rate_hz=rate, flip=flip)
+    recording = Recording(rec, height=height, width=width, rate_hz=rate, flip=flip, calibration=calibration)
     for note in recording.notes:
         typer.echo(note, err=True)
+    loaded = calibration_of(recording)
     facts = _facts(recording)
     if as_json:
         typer.echo(json.dumps(facts))
     else:
-        _show(facts)
+        _show(facts, loaded)
 
 
 def _facts(recording: "Recording") -> dict[str, Any]:
@@ -68,6 +72,7 @@ def _facts(recording: "Recording") -> dict[str, Any]:
         "trailing_bytes": recording.trailing_bytes,
         "sidecar": str(sidecar) if sidecar.exists() else None,
         "flip": recording.flip,
+        "calibration": None if recording.calibration is None else str(recording.calibration),
         "highest_hz": _highest_frequencies(mean_rate, recording.rate_hz),
     }
 
@@ -99,14 +104,14 @@ def _ones(packed: "NDArray[np.uint8]") -> int:
 
 def _highest_frequencies(mean_rate: float, rate_hz: float) -> dict[str, float]:
     """Highest frequency in Hz that each window of the default front end can follow; none for a dark recording."""
-    from spikemm.encoding import MapSpec
+    from spikemm.maps import MapSpec
     from spikemm.response import effective_length, highest_frequency
 
     specs = [MapSpec("interval", window) for window in _WINDOWS] if mean_rate > 0 else []
     return {str(spec): highest_frequency(float(effective_length(spec, mean_rate)), rate_hz) for spec in specs}
 
 
-def _show(facts: dict[str, Any]) -> None:
+def _show(facts: dict[str, Any], calibration: "Calibration | None") -> None:
     from rich.table import Table
 
     from tools.tables import console
@@ -115,6 +120,7 @@ def _show(facts: dict[str, Any]) -> None:
         "file": facts["path"],
         "layout": f"{facts['layout']}, rows {'bottom-up, flipped on reading' if facts['flip'] else 'top-down'}",
         "sidecar": facts["sidecar"] or "none",
+        "calibration": "none" if calibration is None else _described(facts["calibration"], calibration),
         "size": f"{facts['height']} × {facts['width']} px (rows × columns)",
         "duration": f"{facts['steps']} steps at {facts['rate_hz']:g} Hz: {facts['seconds']:g} s",
         "mean light": f"{facts['mean_rate']:.4f} spikes per step",
@@ -128,3 +134,8 @@ def _show(facts: dict[str, Any]) -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     console().print(table)
+
+
+def _described(path: str, calibration: "Calibration") -> str:
+    faults = int((~calibration.good).sum())
+    return f"{path}: a pattern of {calibration.pattern:.2%}, {faults} faulty pixels"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tools.options import Flip, Height, RateHz, RecordingPath, Width, finite
+from tools.options import CalibrationPath, Flip, Height, RateHz, RecordingPath, Width, finite
 
 if TYPE_CHECKING:
     from spikemm.batch import FrameBatch
-    from spikemm.encoding import MapSpec
+    from spikemm.front import FrontSpec
     from spikemm.recording import Recording
 
 __all__ = ["magnify"]
@@ -52,10 +52,21 @@ def magnify(
     method: Annotated[
         str, typer.Option(help="warp (moves the picture; exact) or linear (adds light; fast, noisy).")
     ] = "warp",
-    front: Annotated[str, typer.Option(help="How frames are made from spikes: interval, rate or isi.")] = "interval",
+    front: Annotated[
+        str,
+        typer.Option(
+            help="How frames are made from spikes: interval, rate or isi, one window each; mie, several windows and "
+            "two networks, cleaner where nothing moves and in the dark; bsn1 or bsn2, one of the networks alone; "
+            "paper, the method as published, with --weights of your own."
+        ),
+    ] = "interval",
     window: Annotated[
         int, typer.Option(min=1, help="Steps of each frame's window: longer is cleaner, shorter follows faster motion.")
     ] = 32,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Networks of --front mie, bsn1 or bsn2 (a file) or paper (a folder).", show_default="ours"),
+    ] = None,
     fps: Annotated[
         float,
         typer.Option(min=0, callback=finite, help="Frames per second of sensor time; must divide the sensor's rate."),
@@ -68,6 +79,7 @@ def magnify(
     width: Width = None,
     rate: RateHz = None,
     flip: Flip = None,
+    calibration: CalibrationPath = None,
 ) -> None:
     """Magnify the motion in a recording and write it to a file.
 
@@ -96,17 +108,17 @@ def magnify(
     from spikemm.recording import Recording
 
     check_output(str(out), _ENDINGS)
-    recording = Recording(rec, height=height, width=width, rate_hz=rate, flip=flip)
+    recording = Recording(rec, height=height, width=width, rate_hz=rate, flip=flip, calibration=calibration)
     for note in recording.notes:
         typer.echo(note, err=True)
 
     # Only now what takes seconds to load: a slip of the pen is answered at once.
     from spikemm.device import pick_device
-    from spikemm.encoding import MapSpec
+    from spikemm.front import FrontSpec
     from spikemm.offline import hop_of, magnify_recording
     from tools.progress import progress
 
-    spec = MapSpec(front, window)
+    spec = FrontSpec(front, window)
     with _whole_or_nothing(out) as unfinished, progress("magnifying", recording.steps) as reached:
         start = perf_counter()
         batches = magnify_recording(
@@ -115,6 +127,7 @@ def magnify(
             band_hz=band,
             method=method,
             front=spec,
+            weights=weights,
             fps=fps,
             scale=scale,
             device=pick_device("auto"),
@@ -196,7 +209,7 @@ def _writer(path: Path, play_fps: float) -> Any:
 
 def _band_facts(
     recording: "Recording",
-    spec: "MapSpec",
+    spec: "FrontSpec",
     band: tuple[float, float],
     alpha: float,
     method: str,
@@ -217,11 +230,11 @@ def _band_facts(
         band_hz=band,
         rate_hz=recording.rate_hz,
         hop=hop_of(recording.rate_hz, fps),
-        front=spec,
+        front=spec.timing,
         height=recording.height,
         width=recording.width,
     ).phase_delay
-    kept = float(response_map(spec, torch.tensor(light), delay.centre_hz, recording.rate_hz))
+    kept = float(response_map(spec.timing, torch.tensor(light), delay.centre_hz, recording.rate_hz))
     ms = 1000 / recording.rate_hz
     return [
         f"{spec} keeps {kept:.0%} at {delay.centre_hz:.0f} Hz (divided out)",

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["Flip", "Height", "Json", "RateHz", "RecordingPath", "Width", "finite"]
+__all__ = ["CalibrationPath", "Flip", "Height", "Json", "RateHz", "RecordingPath", "Width", "finite"]
 
 _LARGEST = 16_384
 
@@ -57,6 +57,15 @@ Flip = Annotated[
         "--flip/--no-flip",
         help="Whether the file holds the rows bottom-up, as cameras write them; simulators often do not.",
         show_default=f"{_FROM} --flip",
+    ),
+]
+CalibrationPath = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration",
+        metavar="FILE.npz",
+        help="The camera's fixed pattern, made by `spikemm calibrate`; none: without one.",
+        show_default="the sidecar REC.yaml, else none",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]

@@ -14,7 +14,12 @@ _ROOM = "What else moves or changes (all off by default)"
 
 
 def simulate(
-    scene: Annotated[str, typer.Argument(help="tuning-fork, short-ruler, long-ruler, balloon or still.")],
+    scene: Annotated[
+        str,
+        typer.Argument(
+            help="tuning-fork, short-ruler, long-ruler, balloon, still or flat (even light, for calibration)."
+        ),
+    ],
     out: Annotated[
         Path, typer.Argument(metavar="OUT.dat", help="The recording; OUT.yaml and OUT.truth.json go beside it.")
     ],

@@ -19,11 +19,11 @@ band
 Formula (12) of Zhang et al., *SpikeMM*, writes the factor as 1 + α; here it is the whole factor.
 """
 
-from spikemm.encoding import MapSpec
 from spikemm.exceptions import OptionError
 from spikemm.magnification.base import FrameMagnifier, Magnifier, MagnifierOptions, Mode, PhaseDelay
 from spikemm.magnification.linear import LinearMagnifier
 from spikemm.magnification.warp import WarpMagnifier
+from spikemm.maps import MapSpec
 
 __all__ = ["MAGNIFIERS", "Magnifier", "PhaseDelay", "make_magnifier"]
 

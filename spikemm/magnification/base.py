@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from spikemm.batch import FrameBatch
-from spikemm.encoding import MapSpec
 from spikemm.exceptions import OptionError, ShapeError
 from spikemm.magnification.temporal import BandPass, Difference, SlowMeanRemoved, TemporalFilter, check_band
+from spikemm.maps import MapSpec
 from spikemm.response import require_response
 
 __all__ = ["FrameMagnifier", "Magnifier", "MagnifierOptions", "Mode", "PhaseDelay"]

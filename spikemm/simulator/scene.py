@@ -12,13 +12,19 @@ from spikemm.simulator import balloon, fork, rulers
 from spikemm.simulator.backdrop import twig_mask
 from spikemm.simulator.texture import Plane
 
-__all__ = ["SCENES", "Motion", "Scene", "make_scene"]
+__all__ = ["SCENES", "Motion", "Paint", "Scene", "check_size", "make_scene"]
 
 _WIDTH, _HEIGHT = 400.0, 250.0
 _SMALLEST_PX = 16
 _LARGEST_PX = 16_384
 _FURTHEST_PX = 10.0
 _DARKEST = 0.005
+_FLAT = 0.5
+_MOTIONLESS = ("still", "flat")
+
+
+Paint = Callable[[Plane, Plane, float, float], Plane]
+"""What paints a scene: x, y, the motion's and the twig's displacement, all in scene units; light in spikes per step."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class _Kind:
     px: float
     angle_deg: float
     regions: tuple[tuple[float, float, float, float, float], ...]
-    paint: Callable[[Plane, Plane, float, float], Plane]
+    paint: Paint
 
 
 _KINDS = {
@@ -67,6 +73,7 @@ _KINDS = {
     "long-ruler": _Kind(40.0, 0.6, 90.0, ((*rulers.LONG.region, 0.0),), rulers.LONG.paint),
     "balloon": _Kind(200.0, 0.25, 0.0, balloon.REGIONS, balloon.paint_balloon),
     "still": _Kind(0.0, 0.0, 0.0, fork.REGIONS, fork.paint_fork),
+    "flat": _Kind(0.0, 0.0, 0.0, (), lambda x, y, move_px, sway_px: np.full_like(x, _FLAT)),
 }
 
 SCENES = tuple(_KINDS)
@@ -75,7 +82,7 @@ SCENES = tuple(_KINDS)
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture with one known vibration; made by `make_scene`.
+    """A picture with one known vibration; made by `make_scene` or `random_scene`.
 
     The light of a frame is in spikes per step of a sensor without any fault, between about 0.03 and 0.7. It is painted
     from continuous functions at the moved coordinates, so a displacement of any fraction of a pixel is exact.
@@ -86,9 +93,13 @@ class Scene:
     height, width : int
         Size of the picture, px.
     hz, px : float
-        Frequency (Hz) and amplitude (px) of the motion; both 0 for ``still``.
+        Frequency (Hz) and amplitude (px) of the motion; both 0 for ``still`` and ``flat``.
     motions : tuple of Motion
         The regions that move as one piece; elsewhere on the object the motion dies out smoothly.
+    paint : callable
+        Paints the picture at given points: x, y, the motion's and the twig's displacement, in scene units.
+    canvas : tuple of float
+        Width and height of the painted picture in scene units; it is scaled to fit into `width` and `height`.
     """
 
     name: str
@@ -97,6 +108,8 @@ class Scene:
     hz: float
     px: float
     motions: tuple[Motion, ...]
+    paint: Paint
+    canvas: tuple[float, float] = (_WIDTH, _HEIGHT)
 
     def factor(self, step: float, rate_hz: float) -> float:
         """Return the motion's displacement at `step`, which may be fractional, as a fraction of its amplitude."""
@@ -147,14 +160,13 @@ class Scene:
     ) -> NDArray[np.float32]:
         """Paint only the points at `x`, `y` (px, any shape); the options are those of `frame`."""
         scale, left, top = self._placement()
-        paint = _KINDS[self.name].paint
         painted = np.zeros(np.shape(x))
         offsets = _subpixels(scale)
         for down in offsets:
             for right in offsets:
                 scene_x = (x + right - shake_px[0] - left) / scale
                 scene_y = (y + down - shake_px[1] - top) / scale
-                light = paint(scene_x, scene_y, factor * self.px / scale, sway_px / scale)
+                light = self.paint(scene_x, scene_y, factor * self.px / scale, sway_px / scale)
                 painted += np.clip(light, _DARKEST, 1.0)
         return (painted / len(offsets) ** 2).astype(np.float32)
 
@@ -164,8 +176,9 @@ class Scene:
         return twig_mask((x - left) / scale, (y - top) / scale, (reach_px + 1.0) / scale + 4.0)
 
     def _placement(self) -> tuple[float, float, float]:
-        scale = min(self.width / _WIDTH, self.height / _HEIGHT)
-        return scale, 0.5 * (self.width - 1 - scale * _WIDTH), 0.5 * (self.height - 1 - scale * _HEIGHT)
+        wide, high = self.canvas
+        scale = min(self.width / wide, self.height / high)
+        return scale, 0.5 * (self.width - 1 - scale * wide), 0.5 * (self.height - 1 - scale * high)
 
 
 def make_scene(
@@ -176,7 +189,7 @@ def make_scene(
     frequency_hz: float | None = None,
     amplitude_px: float | None = None,
 ) -> Scene:
-    """Make one of the paper's four scenes, or ``still``.
+    """Make one of the paper's four scenes, ``still``, or ``flat``: even light, for calibration.
 
     Parameters
     ----------
@@ -191,25 +204,30 @@ def make_scene(
     Raises
     ------
     OptionError
-        If the name is unknown, a number is out of range, or ``still`` is asked to move.
+        If the name is unknown, a number is out of range, or ``still`` or ``flat`` is asked to move.
     """
     kind = _KINDS.get(name)
     if kind is None:
         raise OptionError(f"unknown scene {name!r}; choose one of {', '.join(SCENES)}")
-    if min(height, width) < _SMALLEST_PX:
-        raise OptionError(f"a picture of {height}×{width} px is too small; the least is {_SMALLEST_PX}×{_SMALLEST_PX}")
-    if max(height, width) > _LARGEST_PX:
-        raise OptionError(f"a picture of {height}×{width} px is too large; a side has at most {_LARGEST_PX} px")
-    if name == "still" and not (frequency_hz is None and amplitude_px is None):
-        raise OptionError("the scene 'still' does not move; leave frequency and amplitude out, or choose tuning-fork")
+    check_size(height, width)
+    if name in _MOTIONLESS and not (frequency_hz is None and amplitude_px is None):
+        raise OptionError(f"the scene {name!r} does not move; leave frequency and amplitude out, or choose tuning-fork")
     hz = kind.hz if frequency_hz is None else frequency_hz
     px = kind.px if amplitude_px is None else amplitude_px
     if not (math.isfinite(hz) and hz >= 0.0):
         raise OptionError(f"frequency is {hz} Hz; it must be a finite number of at least 0")
     if not 0.0 <= px <= _FURTHEST_PX:
         raise OptionError(f"amplitude is {px} px; it must lie between 0 and {_FURTHEST_PX:g}")
-    still = Scene(name, height, width, hz, px, ())
+    still = Scene(name, height, width, hz, px, (), kind.paint)
     return replace(still, motions=tuple(_motion(still, kind.angle_deg, place) for place in kind.regions))
+
+
+def check_size(height: int, width: int) -> None:
+    """Raise OptionError unless a picture can have this size (px)."""
+    if min(height, width) < _SMALLEST_PX:
+        raise OptionError(f"a picture of {height}×{width} px is too small; the least is {_SMALLEST_PX}×{_SMALLEST_PX}")
+    if max(height, width) > _LARGEST_PX:
+        raise OptionError(f"a picture of {height}×{width} px is too large; a side has at most {_LARGEST_PX} px")
 
 
 def _motion(scene: Scene, angle_deg: float, place: tuple[float, float, float, float, float]) -> Motion:

@@ -13,8 +13,8 @@ from nodes.reconstruct import Reconstruct
 from nodes.replay import Replay
 from nodes.upsample import Upsample
 from spikemm import simulator
-from spikemm.encoding import MapSpec
 from spikemm.exceptions import OptionError
+from spikemm.front import FrontSpec
 from spikemm.offline import magnify_recording
 from spikemm.recording import Recording
 
@@ -69,7 +69,7 @@ def steps_of(messages):
 def test_streamed_frames_are_those_of_the_offline_function(recording, name):
     offline = list(
         magnify_recording(
-            Recording(recording), alpha=10.0, band_hz=BAND, front=MapSpec(name, 32), method="linear", scale=1.5
+            Recording(recording), alpha=10.0, band_hz=BAND, front=FrontSpec(name, 32), method="linear", scale=1.5
         )
     )
     magnify = make_node(Magnify, method="linear", alpha=10.0, band_hz=BAND, context={"wanted": frozenset({"raw"})})

@@ -58,11 +58,14 @@ def test_where_nobody_asks_the_map_is_an_interval():
     assert list(message.maps) == ["interval:32"]
 
 
-@pytest.mark.parametrize(("name", "values"), [("rate:9", [0, 1 / 9, 0.5, 1]), ("isi:300", [0, 1, 77, 300])])
-def test_fixed_point_keeps_light_to_its_last_place_and_intervals_exactly(name, values):
+@pytest.mark.parametrize(
+    ("name", "values", "dtype"),
+    [("rate:9", [0, 1 / 9, 0.5, 1], np.uint16), ("isi:300", [0, 1, 77.3, 300], np.float32)],
+)
+def test_fixed_point_keeps_light_to_its_last_place_and_intervals_exactly(name, values, dtype):
     picture = np.float32(values)[None]
     packed = to_fixed_point(name, [picture, picture])
-    assert packed.dtype == np.uint16
+    assert packed.dtype == dtype
     assert packed.shape == (2, 1, 4)
     assert np.abs(from_fixed_point(name, packed) - picture).max() <= (0 if name.startswith("isi") else 0.51 / 65535)
 
@@ -160,4 +163,4 @@ def test_pressure_on_a_replay_changes_nothing():
 
 
 def test_a_source_is_told_how_many_steps_a_frame_and_a_first_picture_take():
-    assert Encode.wants(Encode.Options(hop=25), frozenset({"interval:32", "rate:256"})) == {"hop:25", "span:537"}
+    assert Encode.wants(Encode.Options(hop=25), frozenset({"interval:32", "rate:256"})) == {"hop:25", "span:281"}

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikemm.encoding import Encoder, MapSpec, SpikeRing, warm_up
+from spikemm.encoding import Encoder, SpikeRing, warm_up
 from spikemm.exceptions import OptionError, ShapeError, WindowError
+from spikemm.maps import MapSpec
 from spikemm.packing import pack
 from spikemm.recording import Recording
 

@@ -6,11 +6,11 @@ import torch
 from scipy.special import erf
 
 from spikemm.batch import FrameBatch
-from spikemm.encoding import MapSpec
 from spikemm.exceptions import OptionError, ShapeError
 from spikemm.magnification import MAGNIFIERS, make_magnifier
 from spikemm.magnification.sampling import SplineSampler
 from spikemm.magnification.temporal import BandPass
+from spikemm.maps import MapSpec
 from spikemm.metrics import displacement, fit_sine
 
 RATE_HZ, HOP, HZ = 20_000.0, 20, 310.0

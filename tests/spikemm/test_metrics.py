@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from spikemm.exceptions import OptionError, ShapeError
-from spikemm.metrics import displacement, fit_sine, psnr
+from spikemm.metrics import displacement, fit_sine, psnr, ssim, ssim_map
 
 
 def waves(dx, dy, height=72, width=96):
@@ -63,6 +63,36 @@ def test_psnr_of_a_known_error():
 def test_psnr_of_different_shapes_is_refused():
     with pytest.raises(ShapeError, match="same shape"):
         psnr(np.zeros((2, 2)), np.zeros((2, 3)))
+
+
+def test_psnr_of_a_part_can_have_the_peak_of_the_whole():
+    assert psnr(np.full((2, 2), 0.11), np.full((2, 2), 0.1), peak=1.0) == pytest.approx(40.0)
+
+
+def similarity_at(a, b, y, x, peak):
+    """Structural similarity of one pixel by its formula, the window written out."""
+    window = np.exp(-0.5 * (np.hypot(*np.mgrid[-5:6, -5:6]) / 1.5) ** 2)
+    window /= window.sum()
+    near_a, near_b = a[y - 5 : y + 6, x - 5 : x + 6], b[y - 5 : y + 6, x - 5 : x + 6]
+    mean_a, mean_b = (window * near_a).sum(), (window * near_b).sum()
+    var_a, var_b = (window * (near_a - mean_a) ** 2).sum(), (window * (near_b - mean_b) ** 2).sum()
+    covariance = (window * (near_a - mean_a) * (near_b - mean_b)).sum()
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    return ((2 * mean_a * mean_b + c1) * (2 * covariance + c2)) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
+
+
+def test_structural_similarity_is_its_formula_at_every_pixel():
+    truth = waves(0.0, 0.0, 24, 30)
+    frame = truth + np.random.default_rng(5).normal(0.0, 0.05, truth.shape)
+    expected = [[similarity_at(frame, truth, y, x, truth.max()) for x in range(5, 25)] for y in range(5, 19)]
+    np.testing.assert_allclose(ssim_map(frame, truth)[5:-5, 5:-5], expected, atol=1e-9)
+    assert ssim(frame, truth) == pytest.approx(np.mean(expected))
+
+
+def test_a_picture_is_entirely_similar_to_itself_and_less_so_to_a_blurred_one():
+    truth = waves(0.0, 0.0)
+    assert ssim(truth, truth) == pytest.approx(1.0)
+    assert ssim((truth + np.roll(truth, 3, axis=1)) / 2, truth) < 0.95
 
 
 def test_sine_is_found_on_uneven_steps():

@@ -6,8 +6,8 @@ import torch
 from scipy.special import erf
 
 from spikemm import Recording
-from spikemm.encoding import MapSpec
 from spikemm.exceptions import OptionError
+from spikemm.front import FrontSpec
 from spikemm.metrics import displacement, fit_sine
 from spikemm.offline import hop_of, magnify_recording
 from spikemm.simulator import Simulator, make_scene
@@ -82,7 +82,7 @@ def magnify(recording, **options):
 def test_vibration_of_0_3_px_comes_out_ten_times_as_large_and_the_background_still(
     vibrating, band, fps, front, dragged
 ):
-    frames, steps = magnify(vibrating, alpha=10.0, band_hz=band, fps=fps, front=MapSpec.parse(front))
+    frames, steps = magnify(vibrating, alpha=10.0, band_hz=band, fps=fps, front=FrontSpec.parse(front))
     settled = np.flatnonzero(steps > 1000)[::2]
     moved = displacement(frames[settled], MOVING, reference=light(0.0))[:, 0]
     assert fit_sine(moved, steps[settled], RATE_HZ, HZ).amplitude == pytest.approx(10 * AMPLITUDE, rel=0.1)
@@ -124,14 +124,14 @@ def test_still_scene_stays_still(still, band):
 
 
 def test_static_mode_magnifies_what_the_window_shows(vibrating):
-    frames, steps = magnify(vibrating, alpha=5.0, front=MapSpec("rate", 16), fps=2000.0)
+    frames, steps = magnify(vibrating, alpha=5.0, front=FrontSpec("rate", 16), fps=2000.0)
     moved = displacement(frames, MOVING, reference=light(0.0))[:, 0]
     shown = AMPLITUDE * np.sinc(16 * HZ / RATE_HZ)
     assert fit_sine(moved, steps, RATE_HZ, HZ).amplitude == pytest.approx(5.0 * shown, rel=0.1)
 
 
 def test_unmagnified_frames_come_along_for_the_same_instants(vibrating):
-    batch = next(magnify_recording(vibrating, band_hz=(250.0, 380.0), front=MapSpec("rate", 32)))
+    batch = next(magnify_recording(vibrating, band_hz=(250.0, 380.0), front=FrontSpec("rate", 32)))
     spikes_seen = vibrating.spikes(int(batch.steps[3]) - 16, int(batch.steps[3]) + 16)
     np.testing.assert_allclose(batch.raw[3].numpy(), spikes_seen.mean(axis=0), atol=1e-6)
 

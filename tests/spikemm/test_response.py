@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from spikemm.encoding import MapSpec
 from spikemm.exceptions import OptionError
+from spikemm.maps import MapSpec
 from spikemm.response import effective_length, highest_frequency, require_response, response_map, window_response
 
 RATE_HZ = 20_000.0

@@ -9,7 +9,7 @@ from scipy import ndimage, optimize
 from spikemm.exceptions import OptionError
 from spikemm.simulator import SCENES, make_scene
 
-MOVING = [name for name in SCENES if name != "still"]
+MOVING = [name for name in SCENES if name not in ("still", "flat")]
 
 
 def measured_shift(frame, reference, region, margin=2):
@@ -157,6 +157,13 @@ def test_number_out_of_range_is_refused_with_its_value(options):
         make_scene("balloon", **options)
 
 
-def test_still_scene_cannot_be_asked_to_move():
-    with pytest.raises(OptionError, match="does not move"):
-        make_scene("still", amplitude_px=0.3)
+@pytest.mark.parametrize("name", ["still", "flat"])
+def test_a_scene_without_motion_cannot_be_asked_to_move(name):
+    with pytest.raises(OptionError, match=f"'{name}' does not move"):
+        make_scene(name, amplitude_px=0.3)
+
+
+def test_flat_scene_has_the_same_light_everywhere():
+    scene = make_scene("flat", height=50, width=90)
+    assert np.ptp(scene.frame(1.0, sway_px=1.0, shake_px=(0.3, 0.2))) == 0.0
+    assert scene.motions == ()

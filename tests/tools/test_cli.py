@@ -4,7 +4,7 @@ import sys
 
 def test_help_names_every_command(spikemm):
     shown = spikemm("--help").stdout
-    for command in ("run", "magnify", "simulate", "info", "bench", "ctl", "top"):
+    for command in ("run", "magnify", "simulate", "info", "calibrate", "bench", "ctl", "top"):
         assert re.search(rf"│ {command}\s", shown)
 
 
@@ -17,7 +17,7 @@ def test_help_loads_nothing_heavy(spikemm):
 
 
 def test_every_command_has_help_with_an_example_or_units(spikemm):
-    for command in ("run", "magnify", "simulate", "info", "bench"):
+    for command in ("run", "magnify", "simulate", "info", "calibrate", "bench"):
         ended = spikemm(command, "--help")
         assert ended.returncode == 0
         assert f"spikemm {command}" in ended.stdout.partition("Usage")[2].partition("\n")[2]

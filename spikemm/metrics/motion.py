@@ -1,4 +1,4 @@
-"""Figures of merit against truth: frames, displacements, vibrations."""
+"""Displacements of a region, and the vibration in them."""
 
 from typing import NamedTuple
 
@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates, spline_filter
 
-from spikemm.exceptions import OptionError, ShapeError
+from spikemm.exceptions import OptionError
+from spikemm.metrics.pictures import as_array
 
-__all__ = ["Sine", "displacement", "fit_sine", "psnr"]
+__all__ = ["Sine", "displacement", "fit_sine"]
 
 _SMOOTHING_PX = 1.0
 _ROUNDS = 30
@@ -25,25 +26,6 @@ class Sine(NamedTuple):
     phase: float
     offset: float
     residual: float
-
-
-def _array(values: torch.Tensor | NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.asarray(values.cpu() if isinstance(values, torch.Tensor) else values, dtype=np.float64)
-
-
-def psnr(frames: torch.Tensor | NDArray[np.floating], truth: torch.Tensor | NDArray[np.floating]) -> float:
-    """Peak signal-to-noise ratio in dB, the peak being the truth's maximum; infinite for equal arrays.
-
-    Raises
-    ------
-    ShapeError
-        If the shapes differ.
-    """
-    a, b = _array(frames), _array(truth)
-    if a.shape != b.shape:
-        raise ShapeError(f"frames are {a.shape} and the truth is {b.shape}: give both the same shape")
-    error = float(np.mean((a - b) ** 2))
-    return float("inf") if error == 0.0 else float(10.0 * np.log10(b.max() ** 2 / error))
 
 
 def displacement(
@@ -79,14 +61,14 @@ def displacement(
     it, so that several px are right as well. Along a structure without contrast the displacement is the smallest
     that explains the picture (Lucas and Kanade, 1981).
     """
-    stack = _array(frames)
+    stack = as_array(frames)
     x, y, width, height = roi
     inside = x >= 0 and y >= 0 and x + width <= stack.shape[2] and y + height <= stack.shape[1]
     if min(width, height) < 8 or not inside:
         raise OptionError(
             f"region {roi} must be 8×8 or more and inside the frames of {stack.shape[2]}×{stack.shape[1]}"
         )
-    start = stack[0] if reference is None else _array(reference)
+    start = stack[0] if reference is None else as_array(reference)
     smooth = gaussian_filter(start, _SMOOTHING_PX, mode="nearest")
     window = np.s_[y : y + height, x : x + width]
     gradient = np.stack([g[window].ravel() for g in _gradient(smooth)], axis=1)

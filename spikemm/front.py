@@ -1,0 +1,124 @@
+"""Front ends by name: what makes frames out of a stream, and which maps of it that takes."""
+
+import difflib
+from dataclasses import dataclass
+from typing import ClassVar
+
+from spikemm.exceptions import OptionError
+from spikemm.maps import MapSpec
+
+__all__ = ["FRONTS", "LEVELS", "FrontSpec"]
+
+LEVELS = 8
+"""Long windows of the multi-level front ends are this many times as long as the short one: w_l / w_s = 256 / 32."""
+
+_INPUTS = (0.25, 0.5, 1, 2, 4, 8)
+"""Windows of the compact networks' inputs, in short windows."""
+
+_REACH = 8
+"""How far the multi-level front ends look for a pixel's next spike, in short windows: in a tenth of the light it fires
+every 50 steps, and an ``interval`` that finds no spike is worth little."""
+
+_LEARNED = ("mie", "bsn1", "bsn2", "paper")
+FRONTS = ("interval", "rate", "isi", *_LEARNED)
+"""Names of front ends.
+
+``interval``, ``rate`` and ``isi`` are one map of one window. ``mie`` takes the long window where nothing moves and the
+short one where something does, each blended with what a blind-spot network expects of it; ``bsn1`` and ``bsn2`` are
+these two networks alone. ``paper`` is the method as published, with its own large networks on raw planes.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FrontSpec:
+    """One front end, written ``name:window``, as in ``mie:32``.
+
+    Attributes
+    ----------
+    name : str
+        One of `FRONTS`.
+    window : int
+        Steps w of the window; with networks of the short one, for ``mie``, ``bsn1`` and ``bsn2`` a multiple of 4.
+
+    Raises
+    ------
+    OptionError
+        Unknown name, or a window that is out of range.
+    """
+
+    LEARNED: ClassVar[tuple[str, ...]] = _LEARNED
+
+    name: str
+    window: int
+
+    def __post_init__(self) -> None:
+        if self.name not in FRONTS:
+            near = difflib.get_close_matches(self.name, FRONTS, 1)
+            advice = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(FRONTS)}"
+            raise OptionError(f"unknown front end {self.name!r}: {advice}")
+        if self.window < 1:
+            raise OptionError(f"{self.name} with a window of {self.window} steps: it must be at least 1")
+        if self.learned and LEVELS * self.window > 32_767:
+            raise OptionError(f"{self.name} with a window of {self.window} steps: it must be at most 4095")
+        if self.learned and self.name != "paper" and self.window % 4:
+            raise OptionError(f"{self.name} with a window of {self.window} steps: it must be a multiple of 4")
+
+    @classmethod
+    def parse(cls, text: str) -> "FrontSpec":
+        """Read ``name:window``.
+
+        Raises
+        ------
+        OptionError
+            Another form, an unknown name, or a window out of range.
+        """
+        name, _, window = text.partition(":")
+        if not window.isdecimal():
+            raise OptionError(f"front end {text!r}: write it as name:window, for example interval:32")
+        return cls(name, int(window))
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.window}"
+
+    @property
+    def learned(self) -> bool:
+        """Whether networks take part."""
+        return self.name in _LEARNED
+
+    @property
+    def inputs(self) -> tuple[MapSpec, ...]:
+        """Maps that the networks see, shortest window first."""
+        if self.name == "paper":
+            return MapSpec("planes", self.window), MapSpec("planes", LEVELS * self.window)
+        return tuple(self._interval(levels) for levels in _INPUTS)
+
+    @property
+    def segments(self) -> MapSpec:
+        """The long window cut into short ones, from which motion is told."""
+        long = LEVELS * self.window
+        if self.name == "paper":
+            return MapSpec("rate", long, LEVELS)
+        return MapSpec("interval", long, LEVELS, _REACH * self.window)
+
+    @property
+    def maps(self) -> tuple[MapSpec, ...]:
+        """All maps of a window that the front end needs."""
+        if not self.learned:
+            return (self.timing,)
+        return (*self.inputs, self.segments)
+
+    @property
+    def timing(self) -> MapSpec:
+        """The map whose stretch of time a moving pixel of the frame averages, and by which its response is known."""
+        match self.name:
+            case "mie" | "bsn1":
+                return self._interval(1)
+            case "bsn2":
+                return self._interval(LEVELS)
+            case "paper":
+                return MapSpec("rate", self.window)
+            case _:
+                return MapSpec(self.name, self.window)
+
+    def _interval(self, levels: float) -> MapSpec:
+        return MapSpec("interval", int(levels * self.window), reach=_REACH * self.window)

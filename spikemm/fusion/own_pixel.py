@@ -1,0 +1,69 @@
+"""The pixel's own count and its neighbours' guess, weighed by their variances."""
+
+import math
+
+import torch
+
+from spikemm.fusion.box import box_mean
+
+__all__ = ["OwnPixel"]
+
+_POOLED = 7
+
+_LEAST = 0.05
+"""Part of the own variance that the network's error is never below: an estimate over 7×7 pixels can come out as 0."""
+
+_FAITHFUL = 30.0
+"""Weight of motion that a guess may miss, over other errors: a guess that lags shrinks what is to be measured."""
+
+
+class OwnPixel:
+    """Blend what a pixel shows with what a blind network expects there.
+
+    The two are independent given the light, so the mean of their squared difference is the sum of both variances. The
+    sensor's part is known; the rest is the network's error, which is averaged over 7×7 pixels and over time. The blend
+    of least variance gives the network the weight ``own / (own + error)``: much in the dark, little in the light.
+
+    Parameters
+    ----------
+    memory_steps : float
+        Time constant of the network's error, in steps of the sensor.
+
+    Notes
+    -----
+    After Laine et al., "High-quality self-supervised deep image denoising" (2019), with the error measured on the
+    stream instead of predicted, and motion protected from a guess that does not follow it.
+    """
+
+    def __init__(self, memory_steps: float) -> None:
+        self._memory_steps = memory_steps
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the network's error."""
+        self._squared: torch.Tensor | None = None
+        self._seen = 0
+        self._step = 0
+
+    def push(
+        self, own: torch.Tensor, guess: torch.Tensor, variance: torch.Tensor, motion: torch.Tensor, step: int
+    ) -> torch.Tensor:
+        """Return the blend.
+
+        Parameters
+        ----------
+        own, guess, variance : torch.Tensor
+            (H, W): the pixel's own light, the network's, and the own one's variance.
+        motion : torch.Tensor
+            (H, W): variance that motion makes, 0 where nothing moves.
+        step : int
+            The window's centre; later than the last one's.
+        """
+        beyond = box_mean((own - guess).square_().sub_(variance), _POOLED)
+        self._seen += 1
+        fresh = 1.0 - math.exp(-(step - self._step) / self._memory_steps)
+        self._step = step
+        last = beyond if self._squared is None else self._squared
+        self._squared = last.lerp(beyond, max(fresh, 1.0 / self._seen))
+        error = self._squared.clamp(min=0.0) + _LEAST * variance + _FAITHFUL * motion
+        return own.lerp(guess, variance / (variance + error))

@@ -1,0 +1,132 @@
+"""`spikemm train`: weights of networks, from streams alone."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tools.options import CalibrationPath, Flip, Height, Width, finite
+
+if TYPE_CHECKING:
+    from spikemm.recording import Recording
+
+__all__ = ["app"]
+
+_ADAPTING = {"simulated": 0.0, "learning_rate": 3e-4, "iterations": 2000, "streams": 16}
+"""Options of a fine tuning without a configuration."""
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _networks() -> None:
+    """Train networks: they learn from spikes alone, and need no clean pictures."""
+
+
+@app.command("bsn")
+def bsn(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="CONFIG|REC…",
+            help="What to train on: a configuration (.yaml, see configs/train_bsn.yaml), recordings, or both.",
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="NAME.safetensors",
+            help="The weights; the model card NAME.md and, until it is done, the folder NAME.checkpoints go beside it.",
+        ),
+    ],
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            help="compact (for a CPU) or reference (the paper's, for a GPU).",
+            show_default="the configuration's, else compact",
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            callback=finite,
+            help="Be done after so many minutes, those before --resume included. The result then depends on the "
+            "machine's speed.",
+        ),
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option(min=1, help="Iterations in all.", show_default="the configuration's, else 20000")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random: the same seed gives the same weights.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, max=256, help="CPU threads; more than one may round otherwise.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint, if any.")] = False,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0, callback=finite, help="Seconds between checkpoints; a kill loses at most these.")
+    ] = 60.0,
+    adapt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WEIGHTS",
+            help="Fit these weights, a .safetensors or the name of some that come with the package, to the recordings, "
+            "and stop when what is held out gains no more.",
+        ),
+    ] = None,
+    height: Height = None,
+    width: Width = None,
+    flip: Flip = None,
+    calibration: CalibrationPath = None,
+) -> None:
+    """Train a blind-spot network, which guesses a pixel's light from its neighbours.
+
+    The last fifth of every recording's time is held out: the loss on it, and the PSNR on simulated scenes whose truth
+    is known, are printed twice a minute and written into the model card. The loss is the mean logarithm of the squared
+    relative error, noise of the labels included: −2 is an error of 37 %, −6 one of 5 %.
+
+    A training that was killed goes on where it was with --resume. Without --minutes, and on one thread of a CPU, its
+    weights are those of a training that was not.
+
+    For example:
+
+    `spikemm train bsn configs/train_bsn.yaml --out runs/compact.safetensors --minutes 60`
+
+    `spikemm train bsn rig.dat --adapt compact --out runs/rig.safetensors --minutes 5`
+    """
+    from spikemm.exceptions import OptionError
+    from tools.train_inputs import open_recordings, read_configuration, split_inputs
+
+    configuration, paths = split_inputs(inputs)
+    if adapt is not None and not paths:
+        raise OptionError(f"--adapt {adapt}: no recording is named to fit the weights to: name one")
+    if adapt is not None and resume:
+        raise OptionError("--resume: a fine tuning has no checkpoints; leave --resume or --adapt out")
+    recordings = open_recordings(paths, height=height, width=width, flip=flip, calibration=calibration)
+    _tell_notes(recordings)
+    changes: dict[str, Any] = {} if configuration else _ADAPTING if adapt else {"simulated": 0.0}
+    stated = {"architecture": architecture, "iterations": iterations}
+    changes = changes | {name: value for name, value in stated.items() if value is not None}
+    options = read_configuration(configuration, changes)
+
+    # Only now what takes seconds to load: a slip of the pen is answered at once.
+    import torch
+
+    from tools.train_run import Run
+
+    torch.set_num_threads(threads)
+    run = Run(out, options, recordings, command=_command(), seed=seed, device=device)
+    if adapt is None:
+        run.train(minutes=minutes, resume=resume, checkpoint_s=checkpoint_every)
+    else:
+        run.adapt(adapt, expected=architecture, minutes=minutes)
+
+
+def _tell_notes(recordings: "list[Recording]") -> None:
+    for note in (note for recording in recordings for note in recording.notes):
+        typer.echo(note, err=True)
+
+
+def _command() -> str:
+    """Return this command line, less what is only for one sitting."""
+    return shlex.join(["spikemm", *(argument for argument in sys.argv[1:] if argument != "--resume")])

@@ -1,0 +1,94 @@
+"""What `spikemm train` is given: a configuration file, recordings, or both."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import yaml
+
+from spikemm.exceptions import OptionError
+
+if TYPE_CHECKING:
+    from spikemm.recording import Recording
+    from spikemm.training import BSNOptions
+
+__all__ = ["open_recordings", "read_configuration", "split_inputs"]
+
+_CONFIGURATIONS = (".yaml", ".yml")
+
+
+def split_inputs(inputs: Sequence[Path]) -> tuple[Path | None, list[Path]]:
+    """Tell the configuration from the recordings, by their endings.
+
+    Raises
+    ------
+    OptionError
+        If there are two configurations.
+    """
+    configurations = [path for path in inputs if path.suffix.lower() in _CONFIGURATIONS]
+    if len(configurations) > 1:
+        raise OptionError(f"{configurations[0]} and {configurations[1]} are two configurations: give one")
+    recordings = [path for path in inputs if path.suffix.lower() not in _CONFIGURATIONS]
+    return (configurations[0] if configurations else None), recordings
+
+
+def open_recordings(
+    paths: Sequence[Path], *, height: int | None, width: int | None, flip: bool | None, calibration: str | None
+) -> list["Recording"]:
+    """Open recordings; None is what the sidecars say, or the default."""
+    from spikemm.recording import Recording
+
+    return [Recording(path, height=height, width=width, flip=flip, calibration=calibration) for path in paths]
+
+
+def read_configuration(path: Path | None, changes: dict[str, Any]) -> "BSNOptions":
+    """Read the options of a training.
+
+    Parameters
+    ----------
+    path : Path or None
+        A YAML file of them; without one all have their defaults.
+    changes : dict
+        Options that beat those of the file.
+
+    Raises
+    ------
+    OptionError
+        If the file cannot be read, or holds an unknown key or a value out of range.
+    """
+    stated = {} if path is None else _parse(path)
+    source = "the command line" if path is None else str(path)
+    from spikemm.training import BSNOptions
+
+    known = BSNOptions.__struct_fields__
+    for key in stated:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            raise OptionError(
+                f"{source}: unknown key {key!r}: " + (f"did you mean {near[0]!r}?" if near else "remove it")
+            )
+    try:
+        return msgspec.convert({**stated, **changes}, BSNOptions)
+    except msgspec.ValidationError as error:
+        raise OptionError(f"{source}: {_where(error, {**stated, **changes})}") from None
+
+
+def _where(error: msgspec.ValidationError, stated: dict[str, Any]) -> str:
+    what, _, where = str(error).partition(" - at `$.")
+    key = where.rstrip("`")
+    value = stated.get(key.split("[")[0])
+    return f"{key} is {value!r}: {what.replace('`', '')}" if key else what.replace("`", "")
+
+
+def _parse(path: Path) -> dict[Any, Any]:
+    try:
+        stated = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OptionError(f"{path}: {error.strerror}: check the path of the configuration") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise OptionError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(stated, dict):
+        raise OptionError(f"{path}: holds no keys and values: see configs/train_bsn.yaml")
+    return stated

@@ -1,0 +1,157 @@
+"""A run of `spikemm train bsn`: from options to weights with their card."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import typer
+from torch import nn
+
+from spikemm.blind_spot import NETWORKS
+from spikemm.calibration import calibration_of
+from spikemm.device import pick_device
+from spikemm.exceptions import OptionError, WeightsError
+from spikemm.recording import Recording
+from spikemm.training import BSNOptions, BSNTraining, Progress, Source, adapt, train
+from spikemm.weights import ModelCard, bundled, load_network, save_network
+
+__all__ = ["Run"]
+
+_SUFFIX = ".safetensors"
+_SUMMARIES = {
+    "compact": "Guesses a pixel's light from its neighbours in six `interval` maps, at a short window and at one eight "
+    "times as long, in spikes per step. It never sees the pixel itself: use it beside the pixel's own estimate.",
+    "reference": "Guesses a pixel's light from its neighbours in the raw steps of one window, in spikes per step. It "
+    "never sees the pixel itself.",
+}
+_LIMITS = (
+    "Trained on motion of up to about 1.5 px. Texture finer than two pixels is not guessed from neighbours. PSNRs are "
+    "against simulated truth, of the network alone, on random scenes that it was not trained on."
+)
+
+
+class Run:
+    """One call of the command.
+
+    Parameters
+    ----------
+    out : Path
+        NAME.safetensors.
+    options : BSNOptions
+    recordings : sequence of Recording
+        What to train on; the last fifth of their time is held out.
+    command : str
+        The command line, for the card.
+    seed : int
+    device : {'auto', 'cpu', 'cuda'}
+
+    Raises
+    ------
+    OptionError
+        If `out` has another ending or lies in no folder, or the device is not there.
+    CalibrationError
+        If a recording's calibration does not fit.
+    """
+
+    def __init__(
+        self, out: Path, options: BSNOptions, recordings: Sequence[Recording], *, command: str, seed: int, device: str
+    ) -> None:
+        if out.suffix != _SUFFIX:
+            raise OptionError(f"{out}: the name of weights ends in {_SUFFIX}")
+        if out.parent.exists() and not out.parent.is_dir():
+            raise OptionError(f"{out.parent} is no folder: choose another place")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        self._out, self._options, self._recordings = out, options, recordings
+        self._command, self._seed, self._device = command, seed, pick_device(device)
+        self._sources = [Source.split(recording, calibration_of(recording)) for recording in recordings]
+
+    def train(self, *, minutes: float | None, resume: bool, checkpoint_s: float) -> None:
+        """Train, tell how it goes, write the weights; the checkpoints go when these are there."""
+        training = BSNTraining(self._options, seed=self._seed, device=self._device, sources=self._sources)
+        checkpoints = self._out.with_suffix(".checkpoints")
+        last = train(
+            training,
+            minutes=minutes,
+            checkpoints=checkpoints,
+            resume=resume,
+            checkpoint_s=checkpoint_s,
+            on_progress=_tell,
+        )
+        self._write(training, self._options, _data(self._options, self._recordings), _figures(last))
+        for file in checkpoints.glob(f"*{_SUFFIX}"):
+            file.unlink()
+        checkpoints.rmdir()
+
+    def adapt(self, weights: str, *, expected: str | None, minutes: float | None) -> None:
+        """Fit weights, a file or those of a name, to the recordings; write them if they gained.
+
+        Raises
+        ------
+        WeightsError
+            If the weights cannot be read, are of another architecture than `expected`, or did not gain.
+        """
+        path = Path(weights) if weights.endswith(_SUFFIX) else bundled(weights)
+        network = load_network(path, networks=NETWORKS, expected=expected, device=self._device)
+        architecture = next(name for name, kind in NETWORKS.items() if type(network) is kind)
+        options = msgspec.structs.replace(self._options, architecture=architecture, network=_arguments(network))
+        training = BSNTraining(options, seed=self._seed, device=self._device, network=network, sources=self._sources)
+        result = adapt(training, minutes=minutes, on_progress=_tell)
+        before, after = result.before.held_out_loss, result.after.held_out_loss
+        if not result.gained:
+            raise WeightsError(
+                f"{self._out} is not written: the loss on what is held out was {before:.4f} and did not fall; "
+                f"keep {weights}, or take a longer recording"
+            )
+        data = f"{path.stem}, fitted to {_data(options, self._recordings)}"
+        self._write(training, options, data, {"held-out loss before": f"{before:.4f}", **_figures(result.after)})
+        typer.echo(f"held-out loss: {before:.4f} before, {after:.4f} after {result.after.iteration} iterations")
+
+    def _write(self, training: BSNTraining, options: BSNOptions, data: str, figures: Mapping[str, str]) -> None:
+        card = ModelCard(
+            summary=_SUMMARIES[options.architecture],
+            data=data,
+            command=self._command,
+            seed=self._seed,
+            figures=figures,
+            limits=_LIMITS,
+            date=datetime.now(UTC).date().isoformat(),
+        )
+        # All arguments, given or not: a later version may have other defaults.
+        arguments = _arguments(training.network)
+        save_network(self._out, training.network, architecture=options.architecture, options=arguments, card=card)
+        typer.echo(f"{self._out} and {self._out.with_suffix('.md').name} are written")
+
+
+def _arguments(network: nn.Module) -> dict[str, int]:
+    arguments: dict[str, int] = cast(Any, network).options
+    return arguments
+
+
+def _data(options: BSNOptions, recordings: Sequence[Recording]) -> str:
+    names = ", ".join(recording.path.name for recording in recordings)
+    simulated = f"simulated random scenes (light {options.light[0]:g} to {options.light[1]:g}, motion 20 to 600 Hz)"
+    if not recordings:
+        return simulated
+    if options.simulated == 0.0:
+        return f"recordings: {names}"
+    return f"{simulated}, {options.simulated:.0%} of all; recordings: {names}"
+
+
+def _figures(progress: Progress) -> dict[str, str]:
+    return {
+        "iterations": str(progress.iteration),
+        "minutes": f"{progress.seconds / 60.0:.1f}",
+        "held-out loss": f"{progress.held_out_loss:.4f}",
+        **{name: f"{value:.2f}" for name, value in progress.figures.items()},
+    }
+
+
+def _tell(progress: Progress) -> None:
+    """Print how far a training is, one line."""
+    figures = "; ".join(f"{name.replace(' (dB)', '')} {value:.1f} dB" for name, value in progress.figures.items())
+    typer.echo(
+        f"{progress.part:4.0%}, iteration {progress.iteration}, {progress.seconds:.0f} s: loss {progress.loss:.3f}, "
+        f"held out {progress.held_out_loss:.3f}; {figures}"
+    )
