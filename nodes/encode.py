@@ -95,7 +95,12 @@ class Encode(Stage):
 
     def flush(self) -> Iterator[Windows]:
         """Return the last windows, whose reach is cut short."""
-        return self._messages(self._encoder.flush() if self._encoder else [])
+        if self._encoder is None:
+            return
+        yield from self._messages(self._encoder.flush())
+        if self._last_step is None:
+            longest = max(spec.window for spec in self._maps)
+            self.context.log.warning("the stream ended before it held a whole window of %d steps: no frame", longest)
 
     def _encoder_for(self, spikes: Spikes) -> "encoding.Encoder":
         source = spikes.height, spikes.width, spikes.calibration

@@ -108,6 +108,11 @@ class FrontSpec:
         return (*self.inputs, self.segments)
 
     @property
+    def steps(self) -> int:
+        """How many steps its longest window has, all of which a frame needs."""
+        return max(spec.window for spec in self.maps)
+
+    @property
     def timing(self) -> MapSpec:
         """The map whose stretch of time a moving pixel of the frame averages, and by which its response is known."""
         match self.name:

@@ -16,8 +16,9 @@ from spikemm.upsampling import make_upsampler
 
 __all__ = ["hop_of", "magnify_recording", "reconstruct_recording"]
 
-CHUNK_STEPS = 2000
-"""Steps read at a time: 25 MB of a 250×400 recording."""
+_CHUNK_STEPS = 2000
+_CHUNK_FRAMES = 16
+"""Read at a time is whichever is less: 25 MB of a 250×400 recording, or what 16 frames, maps and networks take."""
 
 
 def hop_of(rate_hz: float, fps: float) -> int:
@@ -167,8 +168,9 @@ def magnify_recording(
 def _encoded(
     recording: Recording, encoder: Encoder, on_progress: Callable[[int, int], None] | None
 ) -> Iterator[list[Windows]]:
-    for start in range(0, recording.steps, CHUNK_STEPS):
-        stop = min(start + CHUNK_STEPS, recording.steps)
+    chunk = min(_CHUNK_STEPS, _CHUNK_FRAMES * encoder.hop)
+    for start in range(0, recording.steps, chunk):
+        stop = min(start + chunk, recording.steps)
         yield encoder.push(recording.packed(start, stop), start)
         if on_progress is not None:
             on_progress(stop, recording.steps)

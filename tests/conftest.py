@@ -1,4 +1,4 @@
-"""Fixtures that more than one room uses: real recordings, and a real browser driven through its DevTools protocol."""
+"""Fixtures of more than one room: real recordings, parts of simulated scenes, a browser driven by its own protocol."""
 
 import asyncio
 import base64
@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+
+from spikemm.simulator import Scene, make_scene
 
 _FLAGS = [
     "--headless",
@@ -39,6 +42,38 @@ def recordings() -> Path:
     if not folder:
         pytest.skip("SPIKEMM_RECORDINGS is not set: no real recordings to test on")
     return Path(folder)
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """What paints a scene, its origin moved to the right and down."""
+
+    paint: Callable[..., Any]
+    left: float
+    top: float
+
+    def __call__(self, x: Any, y: Any, move_px: float, sway_px: float) -> Any:
+        return self.paint(x + self.left, y + self.top, move_px, sway_px)
+
+
+@pytest.fixture(scope="session")
+def part() -> Callable[..., Scene]:
+    """Make a scene of which a camera sees only the x, y, width, height given, in px of 400×250.
+
+    It is as sharp as the whole, and much sooner painted than the whole made smaller.
+    """
+
+    def make(name: str, region: tuple[int, int, int, int], **options: Any) -> Scene:
+        whole, (left, top, width, height) = make_scene(name, **options), region
+        motions = []
+        for motion in whole.motions:
+            x, y, wide, high = motion.region
+            if left <= x <= left + width - wide and top <= y <= top + height - high:
+                motions.append(replace(motion, region=(x - left, y - top, wide, high)))
+        paint, canvas = _Moved(whole.paint, left, top), (float(width), float(height))
+        return replace(whole, height=height, width=width, canvas=canvas, motions=tuple(motions), paint=paint)
+
+    return make
 
 
 class Page:

@@ -8,12 +8,14 @@ import typer
 from tools.options import CalibrationPath, Flip, Height, RateHz, Width, finite
 
 if TYPE_CHECKING:
+    from spikemm.front import FrontSpec
     from spikemm.recording import Recording
 
 __all__ = ["app"]
 
 _SCENES = "tuning-fork,short-ruler,long-ruler,balloon"
-_QUICK_PERIODS = 4.0
+_PERIODS, _QUICK_PERIODS = 100.0, 4.0
+_OF_SCENES = {"periods", "frames_per_period", "sweeps", "quick", "light", "noise", "fixed_pattern", "seed"}
 _CAMERA, _REAL = "The simulated camera", "Real recordings"
 
 app = typer.Typer(
@@ -30,6 +32,7 @@ def _group() -> None:
 
 @app.command()
 def reconstruction(
+    context: typer.Context,
     recordings: Annotated[
         list[Path] | None,
         typer.Argument(metavar="REC", help="Real recordings to evaluate as well.", show_default="none"),
@@ -47,8 +50,15 @@ def reconstruction(
         str, typer.Option(help="Simulated scenes, with commas between; none: only recordings.")
     ] = _SCENES,
     periods: Annotated[
-        float, typer.Option(min=1, max=10_000, callback=finite, help="Length of each scene, in periods of its motion.")
-    ] = 100.0,
+        float | None,
+        typer.Option(
+            min=1,
+            max=10_000,
+            callback=finite,
+            help="Length of each scene, in periods of its motion.",
+            show_default=f"{_PERIODS:g}",
+        ),
+    ] = None,
     frames_per_period: Annotated[
         float, typer.Option(min=3, max=1000, callback=finite, help="Frames made of each period, about.")
     ] = 10.0,
@@ -143,22 +153,22 @@ def reconstruction(
     `spikemm evaluate reconstruction reds.dat --scenes none --truth reds.png --truth-step 150 --out reds`
     """
     paths = recordings or []
-    _check_recording_options(paths, static, truth, truth_step)
-    opened = [_open(path, height, width, rate, flip, calibration) for path in paths]
     names = [] if scenes == "none" else [name.strip() for name in scenes.split(",")]
-    _make_folder(out)
+    _check_options(context, names, paths)
+    opened = [_open(path, height, width, rate, flip, calibration) for path in paths]
 
     # Only now what takes seconds to load: a slip of the pen is answered at once.
     from spikemm.evaluation import Setting
-    from spikemm.front import FrontSpec
     from tools.evaluate_output import write
     from tools.evaluate_work import Means, RecordingJob, evaluate
+    from tools.output_folder import ready_folder
 
+    specs = _rows(rows, weights, paper_weights)
     jobs = [RecordingJob(recording, static, truth, truth_step, truth_gain) for recording in opened]
     settings = [
         Setting(
             name,
-            periods=min(periods, _QUICK_PERIODS) if quick else periods,
+            periods=periods or (_QUICK_PERIODS if quick else _PERIODS),
             frames_per_period=frames_per_period,
             light=light,
             noise=noise,
@@ -171,17 +181,36 @@ def reconstruction(
         for name in names
     ]
     means = Means.ready(threads, weights, paper_weights, raft_weights)
-    specs = [FrontSpec.parse(text.strip()) for text in rows.split(",")]
+    ready_folder(out)
     write(evaluate(specs, settings, jobs, means, sweeps=sweeps), out, threads)
 
 
-def _check_recording_options(
-    paths: list[Path], static: tuple[int, ...] | None, truth: Path | None, truth_step: int | None
-) -> None:
-    if len(paths) != 1 and (static is not None or truth is not None):
+def _check_options(context: typer.Context, scenes: list[str], paths: list[Path]) -> None:
+    """Refuse options that contradict each other, or have nothing to act on."""
+    given = {name for name in context.params if _is_given(context, name)}
+    if not scenes and not paths:
+        raise typer.BadParameter("--scenes none and no recording: there is nothing to evaluate")
+    if not scenes and (idle := given & _OF_SCENES):
+        raise typer.BadParameter(f"{_options(idle)}: of simulated scenes, and --scenes is none")
+    if not paths and (idle := given & {"flip", "calibration"}):
+        raise typer.BadParameter(f"{_options(idle)}: of recordings, and none is given")
+    if len(paths) != 1 and given & {"static", "truth"}:
         raise typer.BadParameter(f"--static and --truth belong to one recording, and {len(paths)} are given")
-    if (truth is None) != (truth_step is None):
+    if ("truth" in given) != ("truth_step" in given):
         raise typer.BadParameter("--truth and --truth-step belong together: give both, or neither")
+    if "truth_gain" in given and "truth" not in given:
+        raise typer.BadParameter("--truth-gain is of a --truth: give one, or leave it out")
+    if {"quick", "periods"} <= given:
+        raise typer.BadParameter("--quick and --periods both say how long a scene is: give one")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _options(names: set[str]) -> str:
+    return ", ".join(sorted(f"--{name.replace('_', '-')}" for name in names))
 
 
 def _open(
@@ -200,10 +229,12 @@ def _open(
     return recording
 
 
-def _make_folder(out: Path) -> None:
-    from spikemm.exceptions import OptionError
+def _rows(rows: str, weights: Path | None, paper_weights: Path | None) -> "list[FrontSpec]":
+    from spikemm.front import FrontSpec
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(f"--out {out}: {error.strerror}; choose another folder") from error
+    specs = [FrontSpec.parse(text.strip()) for text in rows.split(",")]
+    if weights is not None and not any(spec.learned and spec.name != "paper" for spec in specs):
+        raise typer.BadParameter(f"--weights {weights}: none of the rows {rows} has such networks")
+    if paper_weights is not None and not any(spec.name == "paper" for spec in specs):
+        raise typer.BadParameter(f"--paper-weights {paper_weights}: there is no row paper:… among {rows}")
+    return specs

@@ -188,6 +188,7 @@ def _recording(found: "RecordingResult") -> dict[str, Any]:
         "path": str(found.path),
         "steps": found.steps,
         "hop": found.hop,
+        "calibrated": found.calibrated,
         "static": list(found.aim.static),
         "truth_step": truth.step if truth else None,
         "truth_gain": truth.gain if truth else None,

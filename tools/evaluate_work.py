@@ -13,7 +13,8 @@ from spikemm.exceptions import OptionError
 from tools.progress import progress
 
 if TYPE_CHECKING:
-    from spikemm.evaluation import RecordingResult, SceneResult, Setting
+    from spikemm.calibration import Calibration
+    from spikemm.evaluation import Aim, RecordingResult, SceneResult, Setting
     from spikemm.evaluation.rows import Maker
     from spikemm.evaluation.sweeps import DimGain
     from spikemm.flow import FlowEstimator
@@ -135,11 +136,19 @@ def evaluate(
     sweeps: bool,
 ) -> Evaluation:
     """Measure every row on every scene and recording, and if asked sweep what acts on them."""
+    from spikemm.evaluation.setting import scene_truth
+
+    # First, since scenes take hours: what does not fit is told before them.
+    looks = [_look(job) for job in jobs]
+    for setting in settings:
+        scene_truth(setting)
+    for row in rows:
+        means.make(row)
     found = Evaluation(rows, means.estimator.name)
     _run_scenes(found, settings, means)
     if sweeps and settings:
         _run_sweeps(found, settings, means.make)
-    _run_recordings(found, jobs, means)
+    _run_recordings(found, looks, means)
     return found
 
 
@@ -173,27 +182,43 @@ def _run_sweeps(into: Evaluation, settings: "Sequence[Setting]", make: "Maker") 
             into.dim.append(dim_gain(dim, into.best_kind, make, _fraction(reached)))
 
 
-def _run_recordings(into: Evaluation, jobs: Sequence[RecordingJob], means: Means) -> None:
-    """Measure every row on every recording."""
-    from spikemm.calibration import calibration_of
-    from spikemm.evaluation import centred_hop, evaluate_recording, scaled_truth, survey
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A recording that has been looked at once."""
 
-    for job in jobs:
-        recording, calibration = job.recording, calibration_of(job.recording)
-        truth = None
-        if job.truth is not None and job.truth_step is not None:
-            truth = scaled_truth(recording, _linear(job.truth), job.truth_step, job.truth_gain, calibration)
-        aim = survey(recording, job.static, truth, calibration)
-        with progress(recording.path.name, _PARTS) as reached:
+    recording: "Recording"
+    calibration: "Calibration | None"
+    aim: "Aim"
+    hop: int
+
+
+def _look(job: RecordingJob) -> _Look:
+    from spikemm.calibration import calibration_of
+    from spikemm.evaluation import centred_hop, scaled_truth, survey
+
+    recording, calibration = job.recording, calibration_of(job.recording)
+    truth = None
+    if job.truth is not None and job.truth_step is not None:
+        truth = scaled_truth(recording, _linear(job.truth), job.truth_step, job.truth_gain, calibration)
+    aim = survey(recording, job.static, truth, calibration)
+    return _Look(recording, calibration, aim, centred_hop(recording.steps, job.truth_step))
+
+
+def _run_recordings(into: Evaluation, looks: Sequence[_Look], means: Means) -> None:
+    """Measure every row on every recording."""
+    from spikemm.evaluation import evaluate_recording
+
+    for look in looks:
+        with progress(look.recording.path.name, _PARTS) as reached:
             into.recordings.append(
                 evaluate_recording(
-                    recording,
+                    look.recording,
                     into.rows,
                     means.make,
                     means.estimator,
-                    hop=centred_hop(recording.steps, job.truth_step),
-                    aim=aim,
-                    calibration=calibration,
+                    hop=look.hop,
+                    aim=look.aim,
+                    calibration=look.calibration,
                     on_progress=_fraction(reached),
                 )
             )

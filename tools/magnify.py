@@ -56,16 +56,25 @@ def magnify(
         str,
         typer.Option(
             help="How frames are made from spikes: interval, rate or isi, one window each; mie, several windows and "
-            "two networks, cleaner where nothing moves and in the dark; bsn1 or bsn2, one of the networks alone; "
-            "paper, the method as published, with --weights of your own."
+            "two networks, much cleaner where nothing moves and in the dark, but what moves by less than 0.03 px "
+            "counts as still; bsn1 or bsn2, one of the networks alone; paper, the method as published, with --weights "
+            "of your own.",
         ),
     ] = "interval",
     window: Annotated[
-        int, typer.Option(min=1, help="Steps of each frame's window: longer is cleaner, shorter follows faster motion.")
+        int,
+        typer.Option(
+            min=1,
+            help="Steps of each frame's window: longer is cleaner, shorter follows faster motion. With networks the "
+            "short window; the long one is eight times as long, so a frame needs 256 steps where this is 32.",
+        ),
     ] = 32,
     weights: Annotated[
         Path | None,
-        typer.Option(help="Networks of --front mie, bsn1 or bsn2 (a file) or paper (a folder).", show_default="ours"),
+        typer.Option(
+            help="Networks of --front mie, bsn1 or bsn2 (a file) or paper (a folder).",
+            show_default="those of the package",
+        ),
     ] = None,
     fps: Annotated[
         float,
@@ -138,8 +147,8 @@ def magnify(
         frames, light, line = _write(batches, unfinished, play_fps)
         if not frames:
             raise RecordingError(
-                f"{rec}: {recording.steps} steps hold no whole window of {spec} on a step that is a multiple of "
-                f"{hop_of(recording.rate_hz, fps)}; take a shorter --window or a higher --fps"
+                f"{rec}: {recording.steps} steps hold no whole window of {spec}, {spec.steps} steps around a multiple "
+                f"of {hop_of(recording.rate_hz, fps)}; take a shorter --window or a higher --fps"
             )
         ms = 1000 * (perf_counter() - start) / frames
     facts = [f"{out}: {frames} frames", f"{fps:g} fps of sensor time", *([line] if line else [])]

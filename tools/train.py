@@ -17,6 +17,8 @@ __all__ = ["app"]
 _ADAPTING = {"simulated": 0.0, "learning_rate": 3e-4, "iterations": 2000, "streams": 16}
 """Options of a fine tuning without a configuration."""
 
+_CHECKPOINT_S = 60.0
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -64,8 +66,14 @@ def bsn(
     threads: Annotated[int, typer.Option(min=1, max=256, help="CPU threads; more than one may round otherwise.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint, if any.")] = False,
     checkpoint_every: Annotated[
-        float, typer.Option(min=0, callback=finite, help="Seconds between checkpoints; a kill loses at most these.")
-    ] = 60.0,
+        float | None,
+        typer.Option(
+            min=0,
+            callback=finite,
+            help="Seconds between checkpoints; a kill loses at most these.",
+            show_default=f"{_CHECKPOINT_S:g}",
+        ),
+    ] = None,
     adapt: Annotated[
         str | None,
         typer.Option(
@@ -92,7 +100,7 @@ def bsn(
 
     `spikemm train bsn configs/train_bsn.yaml --out runs/compact.safetensors --minutes 60`
 
-    `spikemm train bsn rig.dat --adapt compact --out runs/rig.safetensors --minutes 5`
+    `spikemm train bsn rig.dat --adapt compact_bsn --out runs/rig.safetensors --minutes 5`
     """
     from spikemm.exceptions import OptionError
     from tools.train_inputs import open_recordings, read_configuration, split_inputs
@@ -100,8 +108,10 @@ def bsn(
     configuration, paths = split_inputs(inputs)
     if adapt is not None and not paths:
         raise OptionError(f"--adapt {adapt}: no recording is named to fit the weights to: name one")
-    if adapt is not None and resume:
-        raise OptionError("--resume: a fine tuning has no checkpoints; leave --resume or --adapt out")
+    if adapt is not None and (resume or checkpoint_every is not None):
+        raise OptionError("a fine tuning has no checkpoints: leave --resume and --checkpoint-every out, or --adapt")
+    if not paths and any(told is not None for told in (height, width, flip, calibration)):
+        raise OptionError("--height, --width, --flip and --calibration are of recordings, and none is named: name one")
     recordings = open_recordings(paths, height=height, width=width, flip=flip, calibration=calibration)
     _tell_notes(recordings)
     changes: dict[str, Any] = {} if configuration else _ADAPTING if adapt else {"simulated": 0.0}
@@ -117,7 +127,9 @@ def bsn(
     torch.set_num_threads(threads)
     run = Run(out, options, recordings, command=_command(), seed=seed, device=device)
     if adapt is None:
-        run.train(minutes=minutes, resume=resume, checkpoint_s=checkpoint_every)
+        run.train(
+            minutes=minutes, resume=resume, checkpoint_s=_CHECKPOINT_S if checkpoint_every is None else checkpoint_every
+        )
     else:
         run.adapt(adapt, expected=architecture, minutes=minutes)
 

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import msgspec
 import yaml
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["open_recordings", "read_configuration", "split_inputs"]
 
 _CONFIGURATIONS = (".yaml", ".yml")
+
+_OF_THE_OTHER = {"compact": ("label",), "reference": ("windows", "label_reach")}
+"""Options that only the other architecture has a use for."""
 
 
 def split_inputs(inputs: Sequence[Path]) -> tuple[Path | None, list[Path]]:
@@ -56,7 +59,7 @@ def read_configuration(path: Path | None, changes: dict[str, Any]) -> "BSNOption
     Raises
     ------
     OptionError
-        If the file cannot be read, or holds an unknown key or a value out of range.
+        If the file cannot be read, or holds an unknown key, one that does nothing, or a value out of range.
     """
     stated = {} if path is None else _parse(path)
     source = "the command line" if path is None else str(path)
@@ -70,15 +73,23 @@ def read_configuration(path: Path | None, changes: dict[str, Any]) -> "BSNOption
                 f"{source}: unknown key {key!r}: " + (f"did you mean {near[0]!r}?" if near else "remove it")
             )
     try:
-        return msgspec.convert({**stated, **changes}, BSNOptions)
+        options = msgspec.convert({**stated, **changes}, BSNOptions)
     except msgspec.ValidationError as error:
         raise OptionError(f"{source}: {_where(error, {**stated, **changes})}") from None
+    for key in _OF_THE_OTHER[options.architecture]:
+        if key in stated:
+            raise OptionError(f"{source}: {key} does nothing for the {options.architecture} network: remove it")
+    return options
 
 
 def _where(error: msgspec.ValidationError, stated: dict[str, Any]) -> str:
     what, _, where = str(error).partition(" - at `$.")
     key = where.rstrip("`")
     value = stated.get(key.split("[")[0])
+    if what.startswith("Invalid enum value"):
+        from spikemm.training import BSNOptions
+
+        what = f"choose from {', '.join(get_args(get_type_hints(BSNOptions)[key]))}"
     return f"{key} is {value!r}: {what.replace('`', '')}" if key else what.replace("`", "")
 
 

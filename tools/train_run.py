@@ -16,6 +16,7 @@ from spikemm.exceptions import OptionError, WeightsError
 from spikemm.recording import Recording
 from spikemm.training import BSNOptions, BSNTraining, Progress, Source, adapt, train
 from spikemm.weights import ModelCard, bundled, load_network, save_network
+from tools.output_folder import ready_folder
 
 __all__ = ["Run"]
 
@@ -50,7 +51,7 @@ class Run:
     Raises
     ------
     OptionError
-        If `out` has another ending or lies in no folder, or the device is not there.
+        If `out` has another ending or cannot be written, or the device is not there.
     CalibrationError
         If a recording's calibration does not fit.
     """
@@ -60,12 +61,10 @@ class Run:
     ) -> None:
         if out.suffix != _SUFFIX:
             raise OptionError(f"{out}: the name of weights ends in {_SUFFIX}")
-        if out.parent.exists() and not out.parent.is_dir():
-            raise OptionError(f"{out.parent} is no folder: choose another place")
-        out.parent.mkdir(parents=True, exist_ok=True)
         self._out, self._options, self._recordings = out, options, recordings
         self._command, self._seed, self._device = command, seed, pick_device(device)
         self._sources = [Source.split(recording, calibration_of(recording)) for recording in recordings]
+        ready_folder(out.parent)
 
     def train(self, *, minutes: float | None, resume: bool, checkpoint_s: float) -> None:
         """Train, tell how it goes, write the weights; the checkpoints go when these are there."""
@@ -130,7 +129,10 @@ def _arguments(network: nn.Module) -> dict[str, int]:
 
 
 def _data(options: BSNOptions, recordings: Sequence[Recording]) -> str:
-    names = ", ".join(recording.path.name for recording in recordings)
+    names = ", ".join(
+        f"{recording.path.name} (calibrated)" if recording.calibration else recording.path.name
+        for recording in recordings
+    )
     simulated = f"simulated random scenes (light {options.light[0]:g} to {options.light[1]:g}, motion 20 to 600 Hz)"
     if not recordings:
         return simulated

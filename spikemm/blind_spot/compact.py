@@ -47,7 +47,7 @@ class _Around(nn.Conv2d):
         super().__init__(channels, channels, 3, padding=_SPREAD, dilation=_SPREAD, bias=False)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return torch.relu_(super().forward(features)).add_(features)
+        return torch.relu_(super().forward(features)) + features
 
 
 class _Level(nn.Sequential):

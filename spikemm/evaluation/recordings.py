@@ -32,6 +32,8 @@ class RecordingResult:
     steps, hop : int
         Length of the recording, and steps from frame to frame.
     aim : Aim
+    calibrated : bool
+        Whether the camera's fixed pattern was taken out.
     rows : tuple of RowResult
     seconds : float
         What it all took.
@@ -41,6 +43,7 @@ class RecordingResult:
     steps: int
     hop: int
     aim: Aim
+    calibrated: bool
     rows: tuple[RowResult, ...]
     seconds: float
 
@@ -61,7 +64,7 @@ def fitting(row: FrontSpec, steps: int, hop: int) -> FrontSpec | None:
     step = 4 if row.learned else 1
     for window in range(row.window, 0, -step):
         smaller = replace(row, window=window)
-        needed = _needs(smaller)
+        needed = smaller.steps
         first, last = needed // 2, steps - needed + needed // 2
         if last // hop - (first - 1) // hop >= _LEAST_FRAMES and last >= first:
             return smaller
@@ -115,7 +118,9 @@ def evaluate_recording(
         measure = RecordingRow(str(fit), aim, estimator)
         _drive(recording, fit, make, hop, calibration, measure, partial(_report_from, report, done, total))
         results.append(measure.result(_milliseconds(recording, fit, make, hop, calibration), note))
-    return RecordingResult(recording.path, recording.steps, hop, aim, tuple(results), perf_counter() - started)
+    seconds = perf_counter() - started
+    calibrated = calibration is not None
+    return RecordingResult(recording.path, recording.steps, hop, aim, calibrated, tuple(results), seconds)
 
 
 def _report_from(report: Callable[[int, int], None], done: int, total: int, step: int) -> None:
@@ -155,10 +160,5 @@ def _milliseconds(
     return frame_milliseconds(row, packed, (recording.height, recording.width), hop, make, calibration)
 
 
-def _needs(row: FrontSpec) -> int:
-    """Return the steps of its longest window, which must all be there."""
-    return max(spec.window for spec in row.maps)
-
-
 def _misfit(row: FrontSpec, steps: int) -> str:
-    return f"needs {_needs(row)} steps for a frame and more for a sequence, the recording has {steps}"
+    return f"needs {row.steps} steps for a frame and more for a sequence, the recording has {steps}"

@@ -35,9 +35,10 @@ def _counts(length: int, size: int, dim: int, device: torch.device) -> torch.Ten
 
 def grown(marked: torch.Tensor, size: int) -> torch.Tensor:
     """Return 1 where any pixel of the `size`×`size` around is marked, else 0; (H, W)."""
-    flat = marked.float()[None, None]
-    reach = size // 2
-    return nnf.max_pool2d(nnf.max_pool2d(flat, (1, size), 1, (0, reach)), (size, 1), 1, (reach, 0))[0, 0]
+    wide = marked.float()
+    for dim in (-1, -2):
+        wide = _line_sum(wide, size, dim)
+    return (wide > 0.5).float()
 
 
 def neighbourhood(marked: torch.Tensor, cells: int) -> torch.Tensor:

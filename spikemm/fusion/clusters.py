@@ -10,7 +10,7 @@ from spikemm.exceptions import OptionError
 
 __all__ = ["Clusters", "cluster"]
 
-_BINS = 512
+_BINS = 256
 
 
 class Clusters(NamedTuple):
@@ -27,7 +27,7 @@ def cluster(values: torch.Tensor, count: int) -> Clusters:
 
     On a line the clusters are intervals, so the best split of a histogram is found by dynamic programming: there is no
     start to choose and no local optimum, and the same numbers always give the same clusters. The result is that of
-    K-means to within a bin, 1/512 of the range.
+    K-means to within a bin, 1/256 of the range.
 
     Parameters
     ----------

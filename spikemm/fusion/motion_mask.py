@@ -131,7 +131,7 @@ def _variance(pictures: torch.Tensor) -> torch.Tensor:
 
 def _lamp(smooth: torch.Tensor) -> torch.Tensor:
     """Light of each segment as a factor on the mean one's, as most pixels see it: (n,)."""
-    some = slice(None, None, 5)
+    some = slice(None, None, 8)
     light = smooth.mean(0)
     ratio = smooth[:, some, some].flatten(1) / light[some, some].flatten().clamp(min=1e-4)
     return ratio.median(dim=1).values.clamp(min=0.1)

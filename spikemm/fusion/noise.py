@@ -8,7 +8,7 @@ from spikemm.quantisation import QuantisationVariance
 __all__ = ["NoiseModel"]
 
 _QUANTILE = 0.3
-_SAMPLED = 3
+_SAMPLED = 5
 _LEAST = 1e-4
 _LIT_REACHES = 2.5
 

@@ -131,7 +131,7 @@ class BSNTraining:
 
     @property
     def _identity(self) -> dict[str, Any]:
-        sources = [f"{source.recording.path.name} {source.start} {source.stop}" for source in self._sources]
+        sources = [source.identity for source in self._sources]
         return {**msgspec.to_builtins(self._options), "seed": self._seed, "recordings": sources}
 
     @cached_property

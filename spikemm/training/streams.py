@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +117,15 @@ class Source:
         """Divide a recording's time into what is trained on and the last fifth, which is held out."""
         cut = recording.steps - recording.steps // _HELD_OUT
         return cls(recording, 0, cut, calibration), cls(recording, cut, recording.steps, calibration)
+
+    @property
+    def identity(self) -> str:
+        """Name of the recording, steps, and what the calibration corrects: a training goes on only with the same."""
+        name = f"{self.recording.path.name} {self.start} {self.stop}"
+        if self.calibration is None:
+            return name
+        corrected = (self.calibration.gain, self.calibration.dark, self.calibration.fault)
+        return f"{name} calibration {sha256(b''.join(part.tobytes() for part in corrected)).hexdigest()[:8]}"
 
     def check(self, options: BSNOptions) -> None:
         """Raise OptionError unless the windows of the samples fit."""

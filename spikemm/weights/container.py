@@ -158,7 +158,9 @@ def _check_header(path: Path, data: bytes) -> None:
         return
     # Only now: a header of 640 bytes begins as a pickle does.
     if data.startswith(_PICKLES):
-        raise WeightsError(f"{path} is a pickle, which could run code when opened: export its tensors to .safetensors")
+        raise WeightsError(
+            f"{path} is a pickle or an archive, which could run code when opened: export its tensors to .safetensors"
+        )
     raise WeightsError(f"{path} is not a safetensors file: take one that ends in .safetensors, or copy it again")
 
 

@@ -24,6 +24,16 @@ from spikemm.weights import ModelCard, save_network
 SMALL = Setting("tuning-fork", height=96, width=144, periods=6.0)
 
 
+@pytest.fixture
+def close_up(part, monkeypatch):
+    """Show only what is around the fork's tines: sharper than the whole in so few pixels, and much sooner painted."""
+
+    def closely(name, *, height, width, **options):
+        return part(name, (200 - width // 2, 70 - height // 2, width, height), **options)
+
+    monkeypatch.setattr("spikemm.evaluation.setting.make_scene", closely)
+
+
 def rows(*names):
     return [FrontSpec.parse(name) for name in names]
 
@@ -150,7 +160,7 @@ def test_noise_shows_in_the_flow(fork):
     assert fork.row("rate:32").figures.flow.pixel_smoothness > 2 * fork.row("truth").figures.flow.pixel_smoothness
 
 
-def test_a_fixed_pattern_is_calibrated_away():
+def test_a_fixed_pattern_is_calibrated_away(close_up):
     clean, patterned = (
         evaluate_scene(replace(SMALL, periods=2.0, fixed_pattern=pattern), rows("interval:16"), make_front_end)
         for pattern in (0.0, 0.05)
@@ -195,7 +205,7 @@ def test_a_faster_motion_gets_a_window_that_follows_it():
     assert min(fast.response(chosen.timing, motion) for motion in fast.scene.motions) > 0.3
 
 
-def test_sweeps_measure_each_frequency_and_each_amplitude(monkeypatch):
+def test_sweeps_measure_each_frequency_and_each_amplitude(close_up, monkeypatch):
     monkeypatch.setattr(sweeps, "FREQUENCIES_HZ", (100.0, 500.0))
     monkeypatch.setattr(sweeps, "AMPLITUDES_PX", (0.1,))
     short = replace(SMALL, periods=2.0)
@@ -207,7 +217,7 @@ def test_sweeps_measure_each_frequency_and_each_amplitude(monkeypatch):
     assert all(found.rows[0].figures.kept_corrected == pytest.approx(1.0, abs=0.1) for found in amplitudes)
 
 
-def test_front_ends_with_networks_are_rows_like_any_other(tmp_path):
+def test_front_ends_with_networks_are_rows_like_any_other(close_up, tmp_path):
     card = ModelCard(
         summary="Untrained.", data="None.", command="none", seed=0, figures={}, limits="All.", date="2025-01-31"
     )
@@ -222,7 +232,7 @@ def test_front_ends_with_networks_are_rows_like_any_other(tmp_path):
     assert verdict(found.row("bsn2:32").figures) == "erased"
 
 
-def test_gains_in_dim_light_are_over_the_short_and_over_the_best_window():
+def test_gains_in_dim_light_are_over_the_short_and_over_the_best_window(close_up):
     gain = dim_gain(replace(SMALL, periods=1.0, light=0.1, noise=0.2), FrontSpec("rate", 32), make_front_end)
     psnr = {row.figures.row: row.figures.psnr_db for row in gain.result.rows}
     assert gain.over_short_db == pytest.approx(psnr["rate:32"] - psnr["interval:32"])

@@ -7,10 +7,11 @@ from spikemm.encoding import Encoder
 from spikemm.exceptions import OptionError
 from spikemm.front import FrontSpec
 from spikemm.fusion import BrightnessMap, MotionMask, OwnPixel, cluster
-from spikemm.simulator import Disturbances, Sensor, Simulator, make_scene
+from spikemm.simulator import Disturbances, Sensor, Simulator
 
 FRONT = FrontSpec("mie", 32)
-HEIGHT, WIDTH = 120, 192
+AROUND = (104, 0, 192, 120)
+"""The part of the scene that is looked at: its x, y, width, height."""
 
 
 def segments(scene, frames, *, front=FRONT, hop=80, room=None, seed=0, **sensor):
@@ -28,8 +29,9 @@ def masks(scene, frames, **options):
     return mask, [mask.push(parts, step) for step, parts in segments(scene, frames, **options)]
 
 
-def small(name, **options):
-    return make_scene(name, height=HEIGHT, width=WIDTH, **options)
+@pytest.fixture
+def scene(part):
+    return lambda name, **options: part(name, AROUND, **options)
 
 
 # ---- clusters
@@ -68,10 +70,9 @@ def test_one_cluster_is_no_clustering():
 # ---- mask
 
 
-def test_the_mask_s_clusters_are_those_of_k_means():
-    scene = small("tuning-fork")
+def test_the_mask_s_clusters_are_those_of_k_means(scene):
     mask = MotionMask(FRONT.segments)
-    for step, parts in segments(scene, 6):
+    for step, parts in segments(scene("tuning-fork"), 6):
         mask.push(parts, step)
     feature = mask.feature.numpy().ravel()
     theirs = KMeans(3, n_init=10, random_state=0).fit(feature[:, None])
@@ -84,50 +85,50 @@ def test_the_mask_s_clusters_are_those_of_k_means():
     [{}, {"light": 0.3}, {"light": 0.1, "temporal_noise": 0.2}, {"temporal_noise": 0.1}, {"fixed_pattern": 0.05}],
     ids=str,
 )
-def test_a_still_scene_has_an_empty_mask(sensor):
-    _, found = masks(small("still"), 16, **sensor)
+def test_a_still_scene_has_an_empty_mask(scene, sensor):
+    _, found = masks(scene("still"), 16, **sensor)
     # The first windows cannot look back; what they see is judged as moving rather than as still.
     assert all(float(one.max()) == 0.0 for one in found[6:])
 
 
-def test_a_still_scene_has_an_empty_mask_in_the_published_configuration_too():
-    _, found = masks(small("still"), 10, front=FrontSpec("paper", 32))
+def test_a_still_scene_has_an_empty_mask_in_the_published_configuration_too(scene):
+    _, found = masks(scene("still"), 10, front=FrontSpec("paper", 32))
     assert all(float(one.max()) == 0.0 for one in found[4:])
 
 
-def test_flickering_lamps_are_no_motion():
-    _, found = masks(small("still"), 16, room=Disturbances(flicker=0.02, flicker_hz=100.0))
+def test_flickering_lamps_are_no_motion(scene):
+    _, found = masks(scene("still"), 16, room=Disturbances(flicker=0.02, flicker_hz=100.0))
     assert max(float(one.mean()) for one in found[6:]) < 0.01
 
 
 @pytest.mark.parametrize("amplitude_px", [0.05, 0.3])
-def test_the_mask_covers_what_moves_and_leaves_what_does_not(amplitude_px):
-    scene = small("tuning-fork", amplitude_px=amplitude_px)
-    _, found = masks(scene, 24)
-    change = np.abs(scene.frame(1.0) - scene.frame(-1.0))
+def test_the_mask_covers_what_moves_and_leaves_what_does_not(scene, amplitude_px):
+    vibrating = scene("tuning-fork", amplitude_px=amplitude_px)
+    _, found = masks(vibrating, 24)
+    change = np.abs(vibrating.frame(1.0) - vibrating.frame(-1.0))
     moving, still = change > 0.4 * change.max(), change == 0
     assert float(found[-1].numpy()[moving].mean()) > 0.95
     assert float(found[-1].numpy()[still].mean()) < 0.25
 
 
-def test_motion_that_starts_counts_at_once():
+def test_motion_that_starts_counts_at_once(scene):
     mask = MotionMask(FRONT.segments)
-    for step, parts in segments(small("still"), 12):
+    for step, parts in segments(scene("still"), 12):
         mask.push(parts, step)
-    moving = segments(small("tuning-fork"), 8)[-1][1]
+    moving = segments(scene("tuning-fork"), 8)[-1][1]
     assert float(mask.push(moving, step + 80).mean()) > 0.05
 
 
-def test_the_noise_of_the_sensor_is_learnt():
-    mask, _ = masks(small("still"), 10, temporal_noise=0.2)
+def test_the_noise_of_the_sensor_is_learnt(scene):
+    mask, _ = masks(scene("still"), 10, temporal_noise=0.2)
     assert mask.noise.excess == pytest.approx(0.2**2, rel=0.2)
 
 
-def test_after_a_reset_nothing_is_remembered():
-    mask, _ = masks(small("tuning-fork"), 10)
+def test_after_a_reset_nothing_is_remembered(scene):
+    mask, _ = masks(scene("tuning-fork"), 10)
     mask.reset()
     fresh = MotionMask(FRONT.segments)
-    for step, parts in segments(small("still"), 10):
+    for step, parts in segments(scene("still"), 10):
         assert torch.equal(mask.push(parts, step), fresh.push(parts, step))
 
 

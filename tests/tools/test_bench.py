@@ -1,8 +1,8 @@
 import json
 
 
-def test_encode_reports_its_contract(spikemm):
-    ended = spikemm("bench", "encode", "--json", "--seconds", 0.04, "--repeats", 2)
+def test_encode_reports_its_contract(process):
+    ended = process("bench", "encode", "--json", "--seconds", 0.04, "--repeats", 2)
     assert ended.returncode == 0, ended.stderr
     result = json.loads(ended.stdout)
     assert result.keys() >= {
@@ -18,8 +18,8 @@ def test_encode_reports_its_contract(spikemm):
     assert len(result["realtime_factors"]) == 2
 
 
-def test_frame_stages_report_milliseconds(spikemm):
-    result = json.loads(spikemm("bench", "upsample", "--json", "--seconds", 0.04, "--repeats", 1).stdout)
+def test_frame_stages_report_milliseconds(process):
+    result = json.loads(process("bench", "upsample", "--json", "--seconds", 0.04, "--repeats", 1).stdout)
     assert result["histospline_x2_ms"] > 0
 
 

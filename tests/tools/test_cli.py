@@ -2,8 +2,8 @@ import re
 import sys
 
 
-def test_help_names_every_command(spikemm):
-    shown = spikemm("--help").stdout
+def test_help_names_every_command(process):
+    shown = process("--help").stdout
     for command in ("run", "magnify", "simulate", "info", "calibrate", "bench", "ctl", "top"):
         assert re.search(rf"│ {command}\s", shown)
 
@@ -29,6 +29,12 @@ def test_a_misspelt_option_offers_the_nearest(refused):
 
 def test_a_misspelt_command_offers_the_nearest(refused):
     assert "'magnify'" in refused("magnfy")
+
+
+def test_a_refusal_is_one_line_and_status_2_of_the_process(process):
+    ended = process("info", "nowhere.dat")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "spikemm: nowhere.dat: there is no such file: check the path\n"
 
 
 def test_a_missing_argument_is_named(refused):

@@ -33,10 +33,10 @@ def pipeline(fork, tmp_path):
     return write
 
 
-def test_runs_to_the_end_of_the_recording_and_sums_up(spikemm, pipeline, tmp_path):
+def test_runs_to_the_end_of_the_recording_and_sums_up(process, pipeline, tmp_path):
     import numpy as np
 
-    ended = spikemm("run", pipeline(), "--summary", "summary.json")
+    ended = process("run", pipeline(), "--summary", "summary.json")
     assert ended.returncode == 0, ended.stderr
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["exit_status"] == 0
@@ -48,10 +48,10 @@ def test_runs_to_the_end_of_the_recording_and_sums_up(spikemm, pipeline, tmp_pat
         assert shown in ended.stdout
 
 
-def test_the_pipeline_writes_what_magnify_writes(spikemm, pipeline, fork, tmp_path):
+def test_the_pipeline_writes_what_magnify_writes(process, spikemm, pipeline, fork, tmp_path):
     import numpy as np
 
-    spikemm("run", pipeline(), "--quiet")
+    process("run", pipeline(), "--quiet")
     spikemm("magnify", fork, "direct.npz", "--fps", 250)
     with np.load(tmp_path / "out.npz") as streamed, np.load(tmp_path / "direct.npz") as direct:
         assert (streamed["steps"] == direct["steps"]).all()
@@ -59,21 +59,21 @@ def test_the_pipeline_writes_what_magnify_writes(spikemm, pipeline, fork, tmp_pa
         assert np.abs(streamed["frames"] - direct["frames"]).max() < 0.01
 
 
-def test_quiet_prints_nothing_when_nothing_is_wrong(spikemm, pipeline):
-    ended = spikemm("run", pipeline(), "--quiet")
+def test_quiet_prints_nothing_when_nothing_is_wrong(process, pipeline):
+    ended = process("run", pipeline(), "--quiet")
     assert (ended.stdout, ended.stderr) == ("", "")
 
 
-def test_set_overrides_the_file(spikemm, pipeline, tmp_path):
-    spikemm("run", pipeline(), "--quiet", "--set", "encode.hop=100", "--set", "frames.path=other.npz")
+def test_set_overrides_the_file(process, pipeline, tmp_path):
+    process("run", pipeline(), "--quiet", "--set", "encode.hop=100", "--set", "frames.path=other.npz")
     assert (tmp_path / "other.npz").exists()
     assert not (tmp_path / "out.npz").exists()
 
 
-def test_a_recording_that_ends_within_a_step_plays_and_is_said_to(spikemm, pipeline, fork, tmp_path):
+def test_a_recording_that_ends_within_a_step_plays_and_is_said_to(process, pipeline, fork, tmp_path):
     (tmp_path / "cut.dat").write_bytes(fork.read_bytes()[:-700])
     (tmp_path / "cut.yaml").write_text(fork.with_suffix(".yaml").read_text())
-    ended = spikemm("run", pipeline((str(fork), "cut.dat")))
+    ended = process("run", pipeline((str(fork), "cut.dat")))
     assert ended.returncode == 0
     assert "836 bytes" in ended.stderr
 
@@ -113,10 +113,10 @@ def test_a_summary_that_cannot_be_written_is_refused(refused, pipeline):
     assert "is a folder" in refused("run", pipeline(), "--summary", ".")
 
 
-def test_the_last_line_says_whether_the_recording_was_played_to_its_end(spikemm, pipeline):
-    assert "test: ended after" in spikemm("run", pipeline()).stdout
+def test_the_last_line_says_whether_the_recording_was_played_to_its_end(process, pipeline):
+    assert "test: ended after" in process("run", pipeline()).stdout
     slow = pipeline(("speed: 0", "speed: 0.001"))
-    assert "test: ended by --seconds after" in spikemm("run", slow, "--seconds", 0.5).stdout
+    assert "test: ended by --seconds after" in process("run", slow, "--seconds", 0.5).stdout
 
 
 def test_ctrl_c_is_named_as_what_ended_the_run(pipeline, tmp_path):

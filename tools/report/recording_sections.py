@@ -19,6 +19,8 @@ def recording_section(found: RecordingResult) -> str:
         f"region of {width}×{height} px at x {x}, y {y}. Neighbouring frames share most of a long window's steps, so "
         "in a recording hardly longer than the window its noise is understated."
     )
+    if found.calibrated:
+        facts += " The camera's fixed pattern is taken out by its calibration."
     truth = found.aim.truth
     if truth is not None:
         facts += (
@@ -51,12 +53,15 @@ def _slices(found: RecordingResult) -> str:
     parts = [
         figure(
             embedded(over_time(one.pictures.over_time, found.aim.white), f"{one.figures.row} over time"),
-            one.figures.row,
+            f"{one.figures.row}, {len(one.pictures.lines)} frames",
         )
         for one in found.rows
         if one.pictures.lines
     ]
-    sentence = f"The line along which most happens, {where} of the picture, over time to the right."
+    sentence = (
+        f"The line along which most happens, {where} of the picture, over time to the right. Rows whose windows fit in "
+        "less often show less time."
+    )
     return figures("Temporal evolution", sentence, parts)
 
 
