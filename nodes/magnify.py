@@ -109,6 +109,9 @@ class Magnify(Stage):
 
     def _make(self) -> "Magnifier":
         options, stream = self.options, cast(_Stream, self._stream)
+        front = FrontSpec.parse(stream.front)
+        if options.band_hz is not None:
+            front.require_timing()
         return self._make_magnifier(
             options.method,
             alpha=options.alpha,
@@ -116,7 +119,7 @@ class Magnify(Stage):
             band_hz=options.band_hz,
             rate_hz=stream.rate_hz,
             hop=self._hop,
-            front=FrontSpec.parse(stream.front).timing,
+            front=front.timing,
             height=stream.height,
             width=stream.width,
             device=self._device,

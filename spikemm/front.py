@@ -19,6 +19,9 @@ _REACH = 8
 """How far the multi-level front ends look for a pixel's next spike, in short windows: in a tenth of the light it fires
 every 50 steps, and an ``interval`` that finds no spike is worth little."""
 
+_LONGEST = 4092
+"""Short window whose long one the encoder can still count, a multiple of 4."""
+
 _LEARNED = ("mie", "bsn1", "bsn2", "paper")
 FRONTS = ("interval", "rate", "isi", *_LEARNED)
 """Names of front ends.
@@ -58,8 +61,8 @@ class FrontSpec:
             raise OptionError(f"unknown front end {self.name!r}: {advice}")
         if self.window < 1:
             raise OptionError(f"{self.name} with a window of {self.window} steps: it must be at least 1")
-        if self.learned and LEVELS * self.window > 32_767:
-            raise OptionError(f"{self.name} with a window of {self.window} steps: it must be at most 4095")
+        if self.learned and self.window > _LONGEST:
+            raise OptionError(f"{self.name} with a window of {self.window} steps: it must be at most {_LONGEST}")
         if self.learned and self.name != "paper" and self.window % 4:
             raise OptionError(f"{self.name} with a window of {self.window} steps: it must be a multiple of 4")
 
@@ -112,9 +115,23 @@ class FrontSpec:
         """How many steps its longest window has, all of which a frame needs."""
         return max(spec.window for spec in self.maps)
 
+    def require_timing(self) -> None:
+        """Refuse a front end whose response is not known.
+
+        Raises
+        ------
+        OptionError
+            For ``bsn1`` and ``bsn2``: what a guess keeps of a motion depends on the picture.
+        """
+        if self.name in ("bsn1", "bsn2"):
+            raise OptionError(f"what {self} keeps of a vibration is not known, so no band can be corrected: take mie")
+
     @property
     def timing(self) -> MapSpec:
-        """The map whose stretch of time a moving pixel of the frame averages, and by which its response is known."""
+        """The map whose stretch of time a moving pixel of the frame averages, and by which its response is known.
+
+        For ``bsn1`` and ``bsn2`` it is that of the label which they were trained on; see `require_timing`.
+        """
         match self.name:
             case "mie" | "bsn1":
                 return self._interval(1)

@@ -143,6 +143,8 @@ def magnify_recording(
         If an option is out of range or contradicts another.
     """
     front = front or FrontSpec("interval", 32)
+    if band_hz is not None:
+        front.require_timing()
     hop = hop_of(recording.rate_hz, fps)
     height, width = recording.height, recording.width
     magnifier = make_magnifier(

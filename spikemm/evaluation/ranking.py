@@ -10,11 +10,18 @@ __all__ = ["KEEPS", "overall", "ranked", "verdict"]
 KEEPS = 0.8
 """The least part of the true amplitude, after response correction, that a row must keep to be ranked."""
 
+_EXAGGERATES = 1.25
+
 
 def verdict(figures: RowFigures) -> str:
-    """Tell why a row is ranked or not: ``reference``, ``erased``, ``loses the motion``, ``ranked`` or ``not measured``.
+    """Tell why a row is ranked or not.
 
-    A window whose response is below 0.3 has erased the motion. What it wins in PSNR it wins by that.
+    Returns
+    -------
+    str
+        ``ranked``; ``reference`` for the truth; ``not measured``; ``erased`` where the window's response is below 0.3,
+        so that what it wins in PSNR it wins by that; ``loses the motion`` below 80 % of the true amplitude, and
+        ``exaggerates it`` above 125 %.
     """
     if figures.row == TRUTH:
         return "reference"
@@ -22,6 +29,8 @@ def verdict(figures: RowFigures) -> str:
         return "not measured"
     if figures.kept_corrected is None:
         return "erased"
+    if figures.kept_corrected > _EXAGGERATES:
+        return "exaggerates it"
     return "ranked" if figures.kept_corrected >= KEEPS else "loses the motion"
 
 

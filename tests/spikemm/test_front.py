@@ -27,6 +27,12 @@ def test_what_moves_is_timed_by_the_short_window():
     assert FrontSpec("bsn2", 16).timing.window == 128
 
 
+def test_a_guess_alone_has_no_known_response():
+    FrontSpec("mie", 32).require_timing()
+    with pytest.raises(OptionError, match="what bsn1:32 keeps of a vibration is not known"):
+        FrontSpec("bsn1", 32).require_timing()
+
+
 def test_the_published_method_sees_raw_planes_and_rates():
     assert [str(spec) for spec in FrontSpec("paper", 41).maps] == ["planes:41", "planes:328", "rate:328/8"]
 
@@ -40,7 +46,7 @@ def test_the_published_method_sees_raw_planes_and_rates():
         ("mie:-4", "write it as name:window"),
         ("rate:0", "must be at least 1"),
         ("mie:30", "must be a multiple of 4"),
-        ("paper:4096", "must be at most 4095"),
+        ("paper:4096", "must be at most 4092"),
     ],
 )
 def test_what_is_no_front_end_is_refused(text, complaint):
