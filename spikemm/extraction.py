@@ -106,7 +106,7 @@ class PaperExtraction(_Guessing):
 
     def _fuse(self, short: torch.Tensor, long: torch.Tensor, moving: torch.Tensor, step: int) -> torch.Tensor:
         mapped, lamp = self._brightness.push(short, long, 1.0 - moving, step)
-        return torch.lerp(long * lamp, mapped, moving)
+        return torch.lerp(long * lamp, mapped, moving).clamp_(0.0, 1.0)
 
 
 class Extraction(PaperExtraction):

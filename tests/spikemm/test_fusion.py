@@ -46,7 +46,7 @@ def test_clusters_are_those_of_k_means(count):
     order = np.argsort(theirs.cluster_centers_[:, 0])
     labels = np.argsort(order)[theirs.labels_]
     assert (np.searchsorted(ours.borders, values) == labels).mean() >= 0.995
-    assert ours.centres == pytest.approx(theirs.cluster_centers_[order, 0], abs=0.03)
+    assert ours.centres == pytest.approx(theirs.cluster_centers_[order, 0], abs=0.04)
 
 
 def test_no_start_of_k_means_finds_better_ones():
@@ -165,7 +165,7 @@ def test_a_noisier_picture_keeps_its_contrast():
     noisy = light + 0.05 * torch.randn(light.shape, generator=generator)
     mapped, _ = BrightnessMap(4096.0).push(noisy, light, torch.ones_like(light), 0)
     slope = float(((mapped - mapped.mean()) * (light - light.mean())).mean() / light.var())
-    assert slope == pytest.approx(1.0, abs=0.03)
+    assert slope == pytest.approx(1.0, abs=0.04)
 
 
 def test_what_the_lamps_do_is_told_as_a_factor():
