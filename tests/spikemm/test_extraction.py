@@ -107,7 +107,7 @@ def test_black_and_saturated_pictures_stay_so(scene, value):
     found, _ = windows(scene("still"), [FrontSpec("mie", 32)], 1)
     flat = {name: np.full_like(one, value) for name, one in found[0].maps.items()}
     pixels = make_front_end(FrontSpec("mie", 32)).push([found[0].__class__(0, 0, flat)]).pixels
-    assert pixels.numpy() == pytest.approx(np.full((1, HEIGHT, WIDTH), value), abs=1e-3)
+    assert pixels.numpy() == pytest.approx(np.full((1, HEIGHT, WIDTH), value), abs=5e-3)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 31)])
