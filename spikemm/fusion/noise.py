@@ -7,7 +7,10 @@ from spikemm.quantisation import QuantisationVariance
 
 __all__ = ["NoiseModel"]
 
-_QUANTILE = 0.3
+_QUANTILE, _OF_MEAN = 0.05, 0.8
+"""Noise is learnt where the picture is stillest, so that one that moves almost everywhere is not taken for a noisy one.
+There a still picture shows about this part of its mean."""
+
 _SAMPLED = 5
 _LEAST = 1e-4
 _LIT_REACHES = 2.5
@@ -53,7 +56,7 @@ class NoiseModel:
         lit = lit[some, some]
         if bool(lit.any()):
             beyond = (variance[some, some][lit] - quantised[some, some][lit]) / shot[some, some][lit]
-            self.excess = max(_LEAST, float(beyond.quantile(_QUANTILE)))
+            self.excess = max(_LEAST, float(beyond.quantile(_QUANTILE)) / _OF_MEAN)
 
     def lit(self, light: torch.Tensor) -> torch.Tensor:
         """Tell which pixels of a light are bright enough for the model, and for motion to be told from noise."""

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,6 +11,7 @@ from spikemm.extraction import Extraction
 from spikemm.front import FrontSpec
 from spikemm.metrics import displacement, fit_sine, psnr
 from spikemm.reconstruction import make_front_end
+from spikemm.recording import Recording
 from spikemm.response import response_map
 from spikemm.simulator import Sensor, Simulator, make_scene
 from spikemm.weights import ModelCard, save_network
@@ -151,3 +153,15 @@ def test_networks_that_know_nothing_do_no_harm(scene):
     frames = torch.cat([blind.push([window]).pixels for window in found]).numpy()[-4:]
     truth = np.stack([simulator.light(window.step) for window in found[-4:]])
     assert psnr(frames, truth) > psnr(frames_of(FrontSpec("interval", 32), found)[-4:], truth)
+
+
+def test_a_picture_that_moves_everywhere_is_not_taken_for_a_noisy_one(recordings):
+    front = FrontSpec("mie", 32)
+    recording = Recording(recordings / "reds_200_1_simulated_250x400.dat")
+    encoder = Encoder(250, 400, front.maps, hop=10)
+    encoded = encoder.push(recording.packed(0, recording.steps), 0) + encoder.flush()
+    found = [window for window in encoded if window.step <= 150]
+    picture = cv2.imread(str(recordings / "reds_200_1_truth_step150.png"), cv2.IMREAD_GRAYSCALE) / 255.0
+    own = found[-1].maps[str(front.timing)]
+    truth = picture * (own * picture).sum() / (picture**2).sum()
+    assert psnr(frames_of(front, found)[-1], truth) > psnr(own, truth) - 0.3
