@@ -124,7 +124,8 @@ class Extraction(PaperExtraction):
 
     def __init__(self, spec: FrontSpec, pair: Pair, device: str | torch.device = "cpu") -> None:
         memory_steps = float(_MEMORY_LONG_WINDOWS * LEVELS * spec.window)
-        self._own = OwnPixel(memory_steps), OwnPixel(memory_steps)
+        windows = spec.window, LEVELS * spec.window
+        self._own = tuple(OwnPixel(memory_steps, window) for window in windows)
         super().__init__(spec, pair, device)
 
     def reset(self) -> None:

@@ -21,6 +21,9 @@ _CLEAR_NEARBY = 1.2
 _NEARBY_CELLS = 5
 _NEARBY_SHARE = 0.01
 _GROWN = 5
+_FAITHFUL = 50.0
+"""Weight of lost motion over noise. Both are weighed where motion is weak beside the noise of the short window: around
+what moves, and in the dark."""
 
 
 class MotionMask:
@@ -31,7 +34,8 @@ class MotionMask:
     1. It is averaged over 5×5 pixels and over the last 16 long windows, so that a vibration far weaker than the noise
     of one frame shows. K-means splits the logarithm into clusters; those whose centre is clearly above 1 are dynamic,
     so a still scene has none. Near them 1.2 is enough, since what moves seldom moves alone. A motion that starts counts
-    at once where its variance is four times the noise's. Pixels too dark to tell count as still.
+    at once where its variance is four times the noise's. Pixels too dark to tell count as still. Last, the mask falls
+    off where what moves is little beside the short window's noise.
 
     Parameters
     ----------
@@ -99,7 +103,8 @@ class MotionMask:
         ratio = torch.maximum(variance / floor, now / (_CLEAR_AT_ONCE / _CLEAR * floor))
         mask = self._soft(torch.where(lit, ratio, 1.0))
         self.motion = mask * (torch.maximum(variance, now) - floor).clamp_(min=0.0) * _SMOOTH**2
-        return mask
+        worth = _FAITHFUL * self.motion
+        return mask * worth / (worth + floor * _SMOOTH**2).clamp(min=1e-12)
 
     def _remember(self, now: torch.Tensor, step: int) -> torch.Tensor:
         self._first = step if self._first is None else self._first

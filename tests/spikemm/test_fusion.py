@@ -185,7 +185,7 @@ def test_the_blend_is_nearly_as_good_as_the_best_of_all_weights(own_std, guess_s
     generator = torch.Generator().manual_seed(0)
     truth = torch.full((60, 80), 0.3)
     guess = truth + guess_std * torch.randn(truth.shape, generator=generator)
-    blend = OwnPixel(4096.0)
+    blend = OwnPixel(4096.0, 32)
     for k in range(20):
         own = truth + own_std * torch.randn(truth.shape, generator=generator)
         fused = blend.push(own, guess, torch.full_like(truth, own_std**2), torch.zeros_like(truth), 20 * k)
@@ -196,7 +196,7 @@ def test_the_blend_is_nearly_as_good_as_the_best_of_all_weights(own_std, guess_s
 def test_where_it_moves_the_pixel_itself_is_believed():
     own, guess = torch.full((20, 20), 0.3), torch.full((20, 20), 0.3005)
     variance = torch.full((20, 20), 1e-5)
-    still = OwnPixel(4096.0).push(own, guess, variance, torch.zeros(20, 20), 0)
-    moving = OwnPixel(4096.0).push(own, guess, variance, torch.full((20, 20), 1e-4), 0)
+    still = OwnPixel(4096.0, 32).push(own, guess, variance, torch.zeros(20, 20), 0)
+    moving = OwnPixel(4096.0, 32).push(own, guess, variance, torch.full((20, 20), 1e-4), 0)
     assert float((still - own).mean()) > 0.9 * 0.0005
-    assert float((moving - own).mean()) < 0.05 * 0.0005
+    assert float((moving - own).mean()) < 0.1 * 0.0005
