@@ -73,7 +73,7 @@ class OwnPixel:
         self._step = step
         last = beyond if self._squared is None else self._squared
         self._squared = last.lerp(beyond, max(fresh, 1.0 / self._seen))
-        # At first what is known of a place is little more than this very picture's noise: the whole's error counts then.
+        # At first what is known of a place is little more than this picture's own noise: then the whole's error counts.
         known = 1.0 + (step - self._first) / self._independent_steps
         whole = variance * (self._squared.mean() / variance.mean())
         error = torch.lerp(whole, self._squared, known / (known + _DOUBT)).clamp_(min=0.0)
