@@ -217,8 +217,11 @@ class Supervisor:
         sinks_left = any(self._planner.is_sink(other.nodes) for other in others)
         never = worker.hopeless and self.phase is Phase.STARTING
         spared = self._planner.is_sink(worker.nodes) and sinks_left and not never
-        self._user_error |= worker.hopeless and not spared
-        self._say.problem("error", worker.name, why)
+        ending = self.phase is Phase.STOPPING
+        # What a user's error brings about elsewhere while the run ends, as a file without a frame, is no news.
+        if not (worker.hopeless and ending and self._user_error):
+            self._say.problem("error", worker.name, why)
+        self._user_error |= worker.hopeless and not (spared or ending)
         self._end(worker, Phase.FAILED, dead=True)
         if not spared:
             self.stop()

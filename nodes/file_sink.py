@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from engine import Policy, Sink
 from engine.envelope import host_array
 from nodes.messages import Frames
-from nodes.output_file import check_output, segment_path, writing
-from spikemm.exceptions import SpikeMMError
+from nodes.output_file import check_output, older_file, segment_path, writing
+from spikemm.exceptions import RecordingError, SpikeMMError
 
 __all__ = ["FileSink", "FrameWriter"]
 
@@ -25,7 +25,7 @@ class FileSink(Sink):
     """Base of the sinks that write frames to the file `options.path`.
 
     A new picture size opens a new file, NAME-2; so does a restart of the node, which never touches what was written
-    before.
+    before. An end without a frame is an error, and leaves what was there.
 
     Attributes
     ----------
@@ -64,6 +64,21 @@ class FileSink(Sink):
             if self._writer is None or pixels.shape[1:] != self._size:
                 self._begin(pixels.shape[1:])
             self.write(self._writer, frames, pixels)
+
+    def flush(self) -> None:
+        """Refuse to end as if all were well where no frame came; an older file would be taken for the result.
+
+        Raises
+        ------
+        RecordingError
+            If there was none. A restarted node has no say: frames may have come before.
+        """
+        if self._segment == 0 and self.context.incarnation == 0:
+            path = self.options.path
+            raise RecordingError(
+                f"{path}: nothing is written, no frame came before the end; let it run longer, or take a shorter "
+                f"window{older_file(path)}"
+            )
 
     def _begin(self, size: tuple[int, ...]) -> None:
         self.close()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nodes.output_file import OutputFile
 from spikemm.exceptions import ShapeError
+from spikemm.whole_file import whole_file
 
 __all__ = ["NpyStream", "NpzWriter"]
 
@@ -121,12 +122,8 @@ class NpzWriter:
         """Pack the parts into the file; without a frame there is none."""
         if not self._parts:
             return
-        packing = self.path.with_name(f"{self.path.name}.zip")
-        try:
+        with whole_file(self.path) as packing:
             self._pack(packing)
-            packing.replace(self.path)
-        finally:
-            packing.unlink(missing_ok=True)
         for part in self._parts.values():
             part.path.unlink()
         self._parts = {}

@@ -4,12 +4,13 @@ import errno
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from spikemm.exceptions import OptionError, RecordingError
 
-__all__ = ["OutputFile", "check_output", "segment_path", "writing"]
+__all__ = ["OutputFile", "check_output", "older_file", "segment_path", "writing"]
 
 
 class OutputFile(io.FileIO):
@@ -88,6 +89,14 @@ def check_output(path: str, endings: Sequence[str]) -> None:
         raise OptionError(f"path {path}: there is no folder {file.parent}; make it first")
     if file.is_dir():
         raise OptionError(f"path {path} is a folder; name a file in it")
+
+
+def older_file(path: Path | str) -> str:
+    """Return what to add to the news that nothing was written: that the file there, if any, is an older one."""
+    if not Path(path).is_file():
+        return ""
+    day = datetime.fromtimestamp(Path(path).stat().st_mtime)
+    return f"; {path} is not of this run, it is an older one of {day:%Y-%m-%d %H:%M}"
 
 
 def segment_path(path: str, segment: int, *, spare: bool) -> Path:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine import Stage
 from nodes.fixed_point import from_fixed_point
 from nodes.messages import Frames, Windows
-from spikemm.exceptions import OptionError, SpikeMMError
+from spikemm.exceptions import SpikeMMError
 from spikemm.front import FrontSpec
 
 __all__ = ["Reconstruct"]
@@ -47,9 +47,8 @@ class Reconstruct(Stage):
 
     @classmethod
     def check(cls, options: ReconstructOptions) -> None:
-        """Check that there is such a front end."""
-        if options.weights is not None and not options.spec.learned:
-            raise OptionError(f"weights {options.weights}: {options.spec} has no networks")
+        """Check that there is such a front end, and that its weights are there."""
+        options.spec.check_weights(options.weights)
 
     @classmethod
     def wants(cls, options: ReconstructOptions, wanted: frozenset[str]) -> frozenset[str]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spikemm.exceptions import CalibrationError, ShapeError
 from spikemm.recording import Recording
+from spikemm.whole_file import whole_file
 
 __all__ = ["DEAD", "GOOD", "HOT", "SATURATED", "Calibration", "calibration_of"]
 
@@ -160,16 +161,12 @@ class Calibration:
         target = Path(path)
         if target.suffix != ".npz":
             raise CalibrationError(f"{target}: a calibration's name ends in .npz")
-        part = target.with_name(target.name + ".part")
+        arrays = {name: getattr(self, name) for name in _KEYS}
         try:
-            with part.open("wb") as file:
-                arrays = {name: getattr(self, name) for name in _KEYS}
-                np.savez_compressed(file, allow_pickle=False, format=np.int64(_FORMAT), **arrays)
-            part.replace(target)
+            with whole_file(target) as partial:
+                np.savez_compressed(partial, allow_pickle=False, format=np.int64(_FORMAT), **arrays)
         except OSError as error:
             raise CalibrationError(f"cannot write {target}: {error.strerror}; choose another place") from error
-        finally:
-            part.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | Path, height: int, width: int) -> "Calibration":

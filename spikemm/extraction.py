@@ -24,23 +24,7 @@ def make_extraction(spec: FrontSpec, *, device: str | torch.device, weights: Pat
     return (PaperExtraction if spec.name == "paper" else Extraction)(spec, pair, device)
 
 
-class _Guessing(FrontEnd):
-    """What front ends with a pair of networks have in common."""
-
-    def __init__(self, spec: FrontSpec, pair: Pair, device: str | torch.device = "cpu") -> None:
-        self.spec = spec
-        self._pair = pair
-        super().__init__(device)
-
-    def _guess(
-        self, windows: Sequence[Windows], segments: torch.Tensor
-    ) -> tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]:
-        """Return the networks' inputs and both guesses."""
-        maps = [self.stacked(windows, spec) for spec in self.spec.inputs]
-        return maps, *self._pair.guess(maps, *segments.shape[-2:])
-
-
-class GuessAlone(_Guessing):
+class GuessAlone(FrontEnd):
     """One blind-spot network's guess as the frame: ``bsn1`` of the short window, ``bsn2`` of the long one.
 
     Parameters
@@ -53,15 +37,19 @@ class GuessAlone(_Guessing):
         Where frames are computed.
     """
 
+    def __init__(self, spec: FrontSpec, pair: Pair, device: str | torch.device = "cpu") -> None:
+        self.spec, self._guess = spec, pair.short if spec.name == "bsn1" else pair.long
+        super().__init__(device)
+
     def reset(self) -> None:
         """Do nothing: a guess has no memory."""
 
     def _light(self, windows: Sequence[Windows]) -> torch.Tensor:
-        _, short, long = self._guess(windows, self.stacked(windows[:1], self.spec.segments))
-        return short if self.spec.name == "bsn1" else long
+        maps = [self.stacked(windows, spec) for spec in self.spec.inputs]
+        return self._guess(maps, *maps[0].shape[-2:])
 
 
-class PaperExtraction(_Guessing):
+class PaperExtraction(FrontEnd):
     """The paper's fusion (10): O = M·T(O_1) + (1 − M)·O_2.
 
     O_1 and O_2 are the networks' guesses of the short and of the long window, M the soft mask of motion and T the map
@@ -81,7 +69,8 @@ class PaperExtraction(_Guessing):
         memory_steps = float(_MEMORY_LONG_WINDOWS * LEVELS * spec.window)
         self.mask = MotionMask(spec.segments, device=device)
         self._brightness = BrightnessMap(memory_steps, device=device)
-        super().__init__(spec, pair, device)
+        self.spec, self._pair = spec, pair
+        super().__init__(device)
 
     def reset(self) -> None:
         """Forget what has moved, and how bright it was."""
@@ -90,7 +79,8 @@ class PaperExtraction(_Guessing):
 
     def _light(self, windows: Sequence[Windows]) -> torch.Tensor:
         segments = self.stacked(windows, self.spec.segments)
-        maps, short, long = self._guess(windows, segments)
+        maps = [self.stacked(windows, spec) for spec in self.spec.inputs]
+        short, long = (guess(maps, *segments.shape[-2:]) for guess in (self._pair.short, self._pair.long))
         frames = torch.empty_like(short)
         for i, window in enumerate(windows):
             moving = self.mask.push(segments[i], window.step)

@@ -2,18 +2,24 @@
 
 import difflib
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
 
-from spikemm.exceptions import OptionError
+from spikemm.exceptions import OptionError, WeightsError
 from spikemm.maps import MapSpec
 
-__all__ = ["FRONTS", "LEVELS", "FrontSpec"]
+__all__ = ["FRONTS", "LEVELS", "PAPER_PAIR", "FrontSpec"]
 
 LEVELS = 8
 """Long windows of the multi-level front ends are this many times as long as the short one: w_l / w_s = 256 / 32."""
 
-_INPUTS = (0.25, 0.5, 1, 2, 4, 8)
+PAPER_PAIR = ("bsn1.safetensors", "bsn2.safetensors")
+"""Files in the folder of weights of ``paper``."""
+
+_INPUTS: tuple[float, ...] = (0.25, 0.5, 1, 2, 4, 8)
 """Windows of the compact networks' inputs, in short windows."""
+
+_SEEN = {"bsn1": slice(3), "bsn2": slice(2, None)}
+"""Which of them one network alone sees."""
 
 _REACH = 8
 """How far the multi-level front ends look for a pixel's next spike, in short windows: in a tenth of the light it fires
@@ -48,8 +54,6 @@ class FrontSpec:
     OptionError
         Unknown name, or a window that is out of range.
     """
-
-    LEARNED: ClassVar[tuple[str, ...]] = _LEARNED
 
     name: str
     window: int
@@ -88,12 +92,38 @@ class FrontSpec:
         """Whether networks take part."""
         return self.name in _LEARNED
 
+    def check_weights(self, weights: str | Path | None) -> None:
+        """Look whether weights are there where they must be, without opening them.
+
+        Parameters
+        ----------
+        weights : path or None
+            A file, for ``paper`` a folder; None: those that come with the package.
+
+        Raises
+        ------
+        OptionError
+            Weights for a front end without networks, or none for ``paper``, of which none come with the package.
+        WeightsError
+            There is no such file.
+        """
+        if not self.learned and weights is not None:
+            raise OptionError(f"weights {weights} for {self}: only {', '.join(_LEARNED)} have networks; leave them out")
+        if self.name == "paper" and weights is None:
+            raise OptionError(f"{self} needs weights: train a pair (spikemm train bsn) and name their folder")
+        if weights is None:
+            return
+        files = [Path(weights) / name for name in PAPER_PAIR] if self.name == "paper" else [Path(weights)]
+        for file in files:
+            if not file.is_file():
+                raise WeightsError(f"{file} is not there, or is not a file: check the path of {self}'s weights")
+
     @property
     def inputs(self) -> tuple[MapSpec, ...]:
         """Maps that the networks see, shortest window first."""
         if self.name == "paper":
             return MapSpec("planes", self.window), MapSpec("planes", LEVELS * self.window)
-        return tuple(self._interval(levels) for levels in _INPUTS)
+        return tuple(self._interval(levels) for levels in _INPUTS[_SEEN.get(self.name, slice(None))])
 
     @property
     def segments(self) -> MapSpec:
@@ -108,7 +138,7 @@ class FrontSpec:
         """All maps of a window that the front end needs."""
         if not self.learned:
             return (self.timing,)
-        return (*self.inputs, self.segments)
+        return self.inputs if self.name in _SEEN else (*self.inputs, self.segments)
 
     @property
     def steps(self) -> int:

@@ -40,9 +40,8 @@ def make_front_end(
     WeightsError
         If the weights cannot be used.
     """
+    spec.check_weights(weights)
     if not spec.learned:
-        if weights is not None:
-            raise OptionError(f"weights {weights} for {spec}: only {', '.join(FrontSpec.LEARNED)} have networks")
         return SingleMap(spec.timing, device)
     # Here and not above: the networks build on this module.
     from spikemm.extraction import make_extraction
@@ -108,7 +107,8 @@ class FrontEnd(ABC):
         OptionError
             A window lacks it.
         """
-        return torch.from_numpy(np.stack([_map(window, spec) for window in windows])).to(self.device)
+        maps = [_map(window, spec) for window in windows]
+        return torch.from_numpy(np.stack(maps) if len(maps) > 1 else maps[0][None]).to(self.device)
 
 
 class SingleMap(FrontEnd):

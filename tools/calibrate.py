@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tools.open_recording import open_recording
 from tools.options import Flip, Height, RateHz, Width
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ def calibrate(
     `spikemm calibrate --estimate bridge.dat bridge.npz`
     """
     from nodes.output_file import check_output
-    from spikemm.recording import Recording
 
     wanted = 2 if estimate else 3
     if len(files) != wanted:
@@ -65,10 +65,7 @@ def calibrate(
         raise typer.BadParameter(f"{len(files)} files given, {wanted} are needed: {names}")
     *paths, out = files
     check_output(str(out), (".npz",))
-    recordings = [Recording(path, height=height, width=width, rate_hz=rate, flip=flip) for path in paths]
-    for recording in recordings:
-        for note in recording.notes:
-            typer.echo(note, err=True)
+    recordings = [open_recording(path, height=height, width=width, rate_hz=rate, flip=flip) for path in paths]
     made = _estimated(recordings[0]) if estimate else _measured(*recordings)
     made.save(out)
     _show(made, out, recordings, estimated=estimate)

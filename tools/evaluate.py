@@ -5,23 +5,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tools.open_recording import open_recording
 from tools.options import CalibrationPath, Flip, Height, RateHz, Width, finite
 
 if TYPE_CHECKING:
     from spikemm.front import FrontSpec
-    from spikemm.recording import Recording
 
 __all__ = ["app"]
 
 _SCENES = "tuning-fork,short-ruler,long-ruler,balloon"
-_PERIODS, _QUICK_PERIODS = 100.0, 4.0
-_OF_SCENES = {"periods", "frames_per_period", "sweeps", "quick", "light", "noise", "fixed_pattern", "seed"}
-_CAMERA, _REAL = "The simulated camera", "Real recordings"
+_OF_SCENES = {"periods", "frames_per_period", "sweeps", "light", "noise", "fixed_pattern"}
+_METHODS, _SIMULATED, _REAL = "What is compared", "Simulated scenes", "Real recordings"
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Judge the methods: against truth where it is known, by what can be told where it is not.\n\n"
-    "Example: `spikemm evaluate reconstruction --quick --out report`",
+    "Example: `spikemm evaluate reconstruction --periods 4 --out report`",
 )
 
 
@@ -43,51 +42,68 @@ def reconstruction(
     rows: Annotated[
         str,
         typer.Option(
-            help="Front ends to compare, name:window each, with commas between; the paper's TFP is rate, its TFI isi."
+            help="Front ends to compare, name:window each, with commas between; the paper's TFP is rate, its TFI isi.",
+            rich_help_panel=_METHODS,
         ),
     ] = "rate:32,isi:32,interval:32,bsn1:32,bsn2:32,mie:32",
     scenes: Annotated[
-        str, typer.Option(help="Simulated scenes, with commas between; none: only recordings.")
+        str,
+        typer.Option(help="Simulated scenes, with commas between; none: only recordings.", rich_help_panel=_SIMULATED),
     ] = _SCENES,
     periods: Annotated[
-        float | None,
+        float,
         typer.Option(
             min=1,
             max=10_000,
             callback=finite,
-            help="Length of each scene, in periods of its motion.",
-            show_default=f"{_PERIODS:g}",
+            help="Length of each scene, in periods of its motion; 4 is a try-out of a few minutes.",
+            rich_help_panel=_SIMULATED,
         ),
-    ] = None,
+    ] = 100.0,
     frames_per_period: Annotated[
-        float, typer.Option(min=3, max=1000, callback=finite, help="Frames made of each period, about.")
+        float,
+        typer.Option(
+            min=3, max=1000, callback=finite, help="Frames made of each period, about.", rich_help_panel=_SIMULATED
+        ),
     ] = 10.0,
     sweeps: Annotated[
-        bool, typer.Option(help="Also sweep windows, frequencies, amplitudes, and a tenth of the light.")
+        bool,
+        typer.Option(
+            help="Also sweep windows, frequencies, amplitudes, and a tenth of the light.", rich_help_panel=_SIMULATED
+        ),
     ] = True,
-    quick: Annotated[bool, typer.Option("--quick", help="A try-out: 4 periods instead of --periods.")] = False,
     weights: Annotated[
         Path | None,
-        typer.Option(help="Networks of bsn1, bsn2 and mie: a file.", show_default="those of the package"),
+        typer.Option(
+            help="Networks of bsn1, bsn2 and mie: a file.",
+            show_default="those of the package",
+            rich_help_panel=_METHODS,
+        ),
     ] = None,
     paper_weights: Annotated[
-        Path | None, typer.Option(help="Networks of a row paper:…: the folder of both.", show_default="none")
+        Path | None,
+        typer.Option(
+            help="Networks of a row paper:…: the folder of both.", show_default="none", rich_help_panel=_METHODS
+        ),
     ] = None,
     raft_weights: Annotated[
         Path | None,
         typer.Option(
             help="Weights of torchvision's RAFT: the flow is then told by RAFT. Needs the extra `raft`.",
             show_default="flow by OpenCV's DIS",
+            rich_help_panel=_METHODS,
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of PyTorch and OpenCV.")] = 1,
     light: Annotated[
         float,
-        typer.Option(min=0.001, max=10, callback=finite, help="Factor on the scenes' light.", rich_help_panel=_CAMERA),
+        typer.Option(
+            min=0.001, max=10, callback=finite, help="Factor on the scenes' light.", rich_help_panel=_SIMULATED
+        ),
     ] = 1.0,
     noise: Annotated[
         float,
-        typer.Option(min=0, max=1, callback=finite, help="Temporal noise, see simulate.", rich_help_panel=_CAMERA),
+        typer.Option(min=0, max=1, callback=finite, help="Temporal noise, see simulate.", rich_help_panel=_SIMULATED),
     ] = 0.0,
     fixed_pattern: Annotated[
         float,
@@ -97,10 +113,9 @@ def reconstruction(
             callback=finite,
             help="Spread of the pixels' gains; they then have a dark current too, and are calibrated by a simulated "
             "dark and flat recording.",
-            rich_help_panel=_CAMERA,
+            rich_help_panel=_SIMULATED,
         ),
     ] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random.", rich_help_panel=_CAMERA)] = 0,
     static: Annotated[
         tuple[int, int, int, int] | None,
         typer.Option(
@@ -146,7 +161,7 @@ def reconstruction(
 
     For example:
 
-    `spikemm evaluate reconstruction --quick --out report`
+    `spikemm evaluate reconstruction --periods 4 --out report`
 
     `spikemm evaluate reconstruction car.dat --scenes none --static 340 20 58 170 --out car`
 
@@ -155,7 +170,10 @@ def reconstruction(
     paths = recordings or []
     names = [] if scenes == "none" else [name.strip() for name in scenes.split(",")]
     _check_options(context, names, paths)
-    opened = [_open(path, height, width, rate, flip, calibration) for path in paths]
+    opened = [
+        open_recording(path, height=height, width=width, rate_hz=rate, flip=flip, calibration=calibration)
+        for path in paths
+    ]
 
     # Only now what takes seconds to load: a slip of the pen is answered at once.
     from spikemm.evaluation import Setting
@@ -168,7 +186,7 @@ def reconstruction(
     settings = [
         Setting(
             name,
-            periods=periods or (_QUICK_PERIODS if quick else _PERIODS),
+            periods=periods,
             frames_per_period=frames_per_period,
             light=light,
             noise=noise,
@@ -176,7 +194,6 @@ def reconstruction(
             height=height or 250,
             width=width or 400,
             rate_hz=rate or 20_000.0,
-            seed=seed,
         )
         for name in names
     ]
@@ -200,8 +217,6 @@ def _check_options(context: typer.Context, scenes: list[str], paths: list[Path])
         raise typer.BadParameter("--truth and --truth-step belong together: give both, or neither")
     if "truth_gain" in given and "truth" not in given:
         raise typer.BadParameter("--truth-gain is of a --truth: give one, or leave it out")
-    if {"quick", "periods"} <= given:
-        raise typer.BadParameter("--quick and --periods both say how long a scene is: give one")
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
@@ -211,22 +226,6 @@ def _is_given(context: typer.Context, name: str) -> bool:
 
 def _options(names: set[str]) -> str:
     return ", ".join(sorted(f"--{name.replace('_', '-')}" for name in names))
-
-
-def _open(
-    path: Path,
-    height: int | None,
-    width: int | None,
-    rate: float | None,
-    flip: bool | None,
-    calibration: str | None,
-) -> "Recording":
-    from spikemm.recording import Recording
-
-    recording = Recording(path, height=height, width=width, rate_hz=rate, flip=flip, calibration=calibration)
-    for note in recording.notes:
-        typer.echo(note, err=True)
-    return recording
 
 
 def _rows(rows: str, weights: Path | None, paper_weights: Path | None) -> "list[FrontSpec]":

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import typer
 
+from nodes.output_file import writing
+from spikemm.whole_file import whole_file
 from tools.evaluate_tables import as_json, brief_tables
 from tools.evaluate_work import Evaluation
 from tools.machine import machine
@@ -23,13 +25,18 @@ _PACKAGES = ("spikemm", "torch", "numpy", "opencv-python-headless")
 def write(evaluation: Evaluation, out: Path, threads: int) -> None:
     """Write report and tables into the folder `out`, and the main ones to the console."""
     facts = _facts(evaluation, threads)
-    (out / "tables.json").write_text(json.dumps({**facts, **as_json(evaluation)}, indent=1), encoding="utf-8")
-    (out / "report.html").write_text(evaluation_report(evaluation, facts), encoding="utf-8")
+    _write_whole(out / "tables.json", json.dumps({**facts, **as_json(evaluation)}, indent=1))
+    _write_whole(out / "report.html", evaluation_report(evaluation, facts))
     for table in brief_tables(evaluation):
         console().print(table)
     for sentence in [*winner_sentences(evaluation.scenes), *flow_sentences(evaluation.scenes)]:
         typer.echo(sentence)
     typer.echo(f"{out / 'report.html'}, {out / 'tables.json'}")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    with writing(path), whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _facts(evaluation: Evaluation, threads: int) -> dict[str, str]:

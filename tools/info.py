@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tools.open_recording import open_recording
 from tools.options import CalibrationPath, Flip, Height, Json, RateHz, RecordingPath, Width
 
 if TYPE_CHECKING:
@@ -40,11 +41,8 @@ def info(
     Example: `spikemm info car.dat --json`
     """
     from spikemm.calibration import calibration_of
-    from spikemm.recording import Recording
 
-    recording = Recording(rec, height=height, width=width, rate_hz=rate, flip=flip, calibration=calibration)
-    for note in recording.notes:
-        typer.echo(note, err=True)
+    recording = open_recording(rec, height=height, width=width, rate_hz=rate, flip=flip, calibration=calibration)
     loaded = calibration_of(recording)
     facts = _facts(recording)
     if as_json:

@@ -1,14 +1,13 @@
 """`spikemm magnify`: a recording into a magnified video, array or slice."""
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tools.open_recording import open_recording
 from tools.options import CalibrationPath, Flip, Height, RateHz, RecordingPath, Width, finite
 
 if TYPE_CHECKING:
@@ -112,23 +111,21 @@ def magnify(
 
     `spikemm magnify bridge.dat bridge.png --alpha 50 --band 8 12 --fps 100 --window 128`
     """
-    from nodes.output_file import check_output
+    from nodes.output_file import check_output, older_file, writing
     from spikemm.exceptions import RecordingError
-    from spikemm.recording import Recording
 
     check_output(str(out), _ENDINGS)
-    recording = Recording(rec, height=height, width=width, rate_hz=rate, flip=flip, calibration=calibration)
-    for note in recording.notes:
-        typer.echo(note, err=True)
+    recording = open_recording(rec, height=height, width=width, rate_hz=rate, flip=flip, calibration=calibration)
 
     # Only now what takes seconds to load: a slip of the pen is answered at once.
     from spikemm.device import pick_device
     from spikemm.front import FrontSpec
     from spikemm.offline import hop_of, magnify_recording
+    from spikemm.whole_file import whole_file
     from tools.progress import progress
 
     spec = FrontSpec(front, window)
-    with _whole_or_nothing(out) as unfinished, progress("magnifying", recording.steps) as reached:
+    with writing(out), whole_file(out) as unfinished, progress("magnifying", recording.steps) as reached:
         start = perf_counter()
         batches = magnify_recording(
             recording,
@@ -148,7 +145,7 @@ def magnify(
         if not frames:
             raise RecordingError(
                 f"{rec}: {recording.steps} steps hold no whole window of {spec}, {spec.steps} steps around a multiple "
-                f"of {hop_of(recording.rate_hz, fps)}; take a shorter --window or a higher --fps"
+                f"of {hop_of(recording.rate_hz, fps)}; take a shorter --window or a higher --fps{older_file(out)}"
             )
         ms = 1000 * (perf_counter() - start) / frames
     facts = [f"{out}: {frames} frames", f"{fps:g} fps of sensor time", *([line] if line else [])]
@@ -168,17 +165,6 @@ def _warn_of_settling(recording: "Recording", band: tuple[float, float]) -> None
             "take a longer recording, a wider --band, or none",
             err=True,
         )
-
-
-@contextmanager
-def _whole_or_nothing(out: Path) -> Iterator[Path]:
-    """Yield a path of the same name to write to; it takes the place of `out` only once it is finished."""
-    from nodes.output_file import writing
-
-    with writing(out), tempfile.TemporaryDirectory(prefix=".spikemm-", dir=out.parent) as folder:
-        unfinished = Path(folder) / out.name
-        yield unfinished
-        unfinished.replace(out)
 
 
 def _write(batches: "Iterator[FrameBatch]", path: Path, play_fps: float) -> tuple[int, float, str]:

@@ -32,13 +32,28 @@ RecordingPath = Annotated[
     ),
 ]
 _FROM = "the sidecar REC.yaml, else"
+_SENSOR = "The sensor, and how its recordings are read"
 Height = Annotated[
     int | None,
-    typer.Option("--height", min=1, max=_LARGEST, help="Rows of the sensor, in px.", show_default=f"{_FROM} 250"),
+    typer.Option(
+        "--height",
+        min=1,
+        max=_LARGEST,
+        help="Rows of the sensor, in px.",
+        show_default=f"{_FROM} 250",
+        rich_help_panel=_SENSOR,
+    ),
 ]
 Width = Annotated[
     int | None,
-    typer.Option("--width", min=1, max=_LARGEST, help="Columns of the sensor, in px.", show_default=f"{_FROM} 400"),
+    typer.Option(
+        "--width",
+        min=1,
+        max=_LARGEST,
+        help="Columns of the sensor, in px.",
+        show_default=f"{_FROM} 400",
+        rich_help_panel=_SENSOR,
+    ),
 ]
 RateHz = Annotated[
     float | None,
@@ -49,6 +64,7 @@ RateHz = Annotated[
         callback=finite,
         help="Steps per second of the sensor, in Hz.",
         show_default=f"{_FROM} 20000",
+        rich_help_panel=_SENSOR,
     ),
 ]
 Flip = Annotated[
@@ -57,6 +73,7 @@ Flip = Annotated[
         "--flip/--no-flip",
         help="Whether the file holds the rows bottom-up, as cameras write them; simulators often do not.",
         show_default=f"{_FROM} --flip",
+        rich_help_panel=_SENSOR,
     ),
 ]
 CalibrationPath = Annotated[
@@ -66,6 +83,7 @@ CalibrationPath = Annotated[
         metavar="FILE.npz",
         help="The camera's fixed pattern, made by `spikemm calibrate`; none: without one.",
         show_default="the sidecar REC.yaml, else none",
+        rich_help_panel=_SENSOR,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]

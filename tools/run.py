@@ -50,8 +50,9 @@ def run(
     all at once. The run closes with a table of its nodes and one of its links: what each sent, dropped and lost,
     and how old a message was on arrival.
 
-    Exit status: 0 if every promise was kept; 1 if a node could not be kept up, or a `block` link lost something; 2
-    if the file or an option is wrong.
+    Exit status: 0 if every promise was kept; 1 if a node could not be kept up, a `block` link lost something, or the
+    run was ended before the first frame of a file; 2 if the file or an option is wrong, or a recording is too short
+    for a frame.
 
     For example:
 
@@ -64,7 +65,9 @@ def run(
     from engine.exceptions import PipelineError
     from engine.pipeline import load_pipeline
     from engine.supervisor import Supervisor
+    from nodes.output_file import writing
     from nodes.warm_up import warm_up
+    from spikemm.whole_file import whole_file
     from tools.run_monitor import RunMonitor
 
     pipeline = load_pipeline(config, overrides or ())
@@ -78,7 +81,8 @@ def run(
     with monitor:
         result = supervisor.run(seconds)
     if summary is not None:
-        summary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        with writing(summary), whole_file(summary) as partial:
+            partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if not quiet and result["exit_status"] != _USER_ERROR:
         _show(result, seconds)
     raise typer.Exit(result["exit_status"])

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tools.open_recording import open_recording
 from tools.options import CalibrationPath, Flip, Height, Width, finite
 
 if TYPE_CHECKING:
-    from spikemm.recording import Recording
+    from tools.trained import Trained
 
 __all__ = ["app"]
 
@@ -93,8 +94,8 @@ def bsn(
     is known, are printed twice a minute and written into the model card. The loss is the mean logarithm of the squared
     relative error, noise of the labels included: −2 is an error of 37 %, −6 one of 5 %.
 
-    A training that was killed goes on where it was with --resume. Without --minutes, and on one thread of a CPU, its
-    weights are those of a training that was not.
+    A training that was killed goes on where it was with --resume; one ended by Ctrl-C writes a checkpoint first. The
+    weights are then those of a training that was not, without --minutes and on one thread of a CPU.
 
     For example:
 
@@ -103,7 +104,7 @@ def bsn(
     `spikemm train bsn rig.dat --adapt compact_bsn --out runs/rig.safetensors --minutes 5`
     """
     from spikemm.exceptions import OptionError
-    from tools.train_inputs import open_recordings, read_configuration, split_inputs
+    from tools.train_inputs import read_configuration, split_inputs
 
     configuration, paths = split_inputs(inputs)
     if adapt is not None and not paths:
@@ -112,12 +113,16 @@ def bsn(
         raise OptionError("a fine tuning has no checkpoints: leave --resume and --checkpoint-every out, or --adapt")
     if not paths and any(told is not None for told in (height, width, flip, calibration)):
         raise OptionError("--height, --width, --flip and --calibration are of recordings, and none is named: name one")
-    recordings = open_recordings(paths, height=height, width=width, flip=flip, calibration=calibration)
-    _tell_notes(recordings)
-    changes: dict[str, Any] = {} if configuration else _ADAPTING if adapt else {"simulated": 0.0}
-    stated = {"architecture": architecture, "iterations": iterations}
-    changes = changes | {name: value for name, value in stated.items() if value is not None}
-    options = read_configuration(configuration, changes)
+    recordings = [
+        open_recording(path, height=height, width=width, flip=flip, calibration=calibration) for path in paths
+    ]
+    defaults: dict[str, Any] = {} if configuration else _ADAPTING if adapt else {"simulated": 0.0}
+    given = {"architecture": architecture, "iterations": iterations}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    trained = None if adapt is None else _opened(adapt, configuration, changes)
+    if trained is not None:
+        changes |= {"architecture": trained.architecture, "network": trained.arguments}
+    options = read_configuration(configuration, defaults | changes)
 
     # Only now what takes seconds to load: a slip of the pen is answered at once.
     import torch
@@ -126,17 +131,21 @@ def bsn(
 
     torch.set_num_threads(threads)
     run = Run(out, options, recordings, command=_command(), seed=seed, device=device)
-    if adapt is None:
+    if trained is not None:
+        run.adapt(trained, minutes=minutes)
+    else:
         run.train(
             minutes=minutes, resume=resume, checkpoint_s=_CHECKPOINT_S if checkpoint_every is None else checkpoint_every
         )
-    else:
-        run.adapt(adapt, expected=architecture, minutes=minutes)
 
 
-def _tell_notes(recordings: "list[Recording]") -> None:
-    for note in (note for recording in recordings for note in recording.notes):
-        typer.echo(note, err=True)
+def _opened(weights: str, configuration: Path | None, given: dict[str, Any]) -> "Trained":
+    """Open weights to fit further, which must be of the network that the configuration or the command line states."""
+    from tools.train_inputs import stated_options
+    from tools.trained import open_trained
+
+    stated = stated_options(configuration) if configuration else {}
+    return open_trained(weights, stated | given)
 
 
 def _command() -> str:

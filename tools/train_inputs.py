@@ -11,10 +11,9 @@ import yaml
 from spikemm.exceptions import OptionError
 
 if TYPE_CHECKING:
-    from spikemm.recording import Recording
     from spikemm.training import BSNOptions
 
-__all__ = ["open_recordings", "read_configuration", "split_inputs"]
+__all__ = ["read_configuration", "split_inputs", "stated_options"]
 
 _CONFIGURATIONS = (".yaml", ".yml")
 
@@ -37,13 +36,24 @@ def split_inputs(inputs: Sequence[Path]) -> tuple[Path | None, list[Path]]:
     return (configurations[0] if configurations else None), recordings
 
 
-def open_recordings(
-    paths: Sequence[Path], *, height: int | None, width: int | None, flip: bool | None, calibration: str | None
-) -> list["Recording"]:
-    """Open recordings; None is what the sidecars say, or the default."""
-    from spikemm.recording import Recording
+def stated_options(path: Path) -> dict[str, Any]:
+    """Read the options that a YAML file states, as they stand there.
 
-    return [Recording(path, height=height, width=width, flip=flip, calibration=calibration) for path in paths]
+    Raises
+    ------
+    OptionError
+        If the file cannot be read, or holds an unknown key.
+    """
+    stated = _parse(path)
+    from spikemm.training import BSNOptions
+
+    known = BSNOptions.__struct_fields__
+    for key in stated:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            advice = f"did you mean {near[0]!r}?" if near else "remove it"
+            raise OptionError(f"{path}: unknown key {key!r}: {advice}")
+    return stated
 
 
 def read_configuration(path: Path | None, changes: dict[str, Any]) -> "BSNOptions":
@@ -61,17 +71,10 @@ def read_configuration(path: Path | None, changes: dict[str, Any]) -> "BSNOption
     OptionError
         If the file cannot be read, or holds an unknown key, one that does nothing, or a value out of range.
     """
-    stated = {} if path is None else _parse(path)
+    stated = {} if path is None else stated_options(path)
     source = "the command line" if path is None else str(path)
     from spikemm.training import BSNOptions
 
-    known = BSNOptions.__struct_fields__
-    for key in stated:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1)
-            raise OptionError(
-                f"{source}: unknown key {key!r}: " + (f"did you mean {near[0]!r}?" if near else "remove it")
-            )
     try:
         options = msgspec.convert({**stated, **changes}, BSNOptions)
     except msgspec.ValidationError as error:

@@ -3,20 +3,18 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
-import msgspec
 import typer
-from torch import nn
 
-from spikemm.blind_spot import NETWORKS
 from spikemm.calibration import calibration_of
 from spikemm.device import pick_device
 from spikemm.exceptions import OptionError, WeightsError
 from spikemm.recording import Recording
 from spikemm.training import BSNOptions, BSNTraining, Progress, Source, adapt, train
-from spikemm.weights import ModelCard, bundled, load_network, save_network
+from spikemm.weights import ModelCard, save_network
 from tools.output_folder import ready_folder
+from tools.train_progress import ProgressTable, first_interrupt_noted
+from tools.trained import Trained, arguments_of
 
 __all__ = ["Run"]
 
@@ -70,46 +68,52 @@ class Run:
         """Train, tell how it goes, write the weights; the checkpoints go when these are there."""
         training = BSNTraining(self._options, seed=self._seed, device=self._device, sources=self._sources)
         checkpoints = self._out.with_suffix(".checkpoints")
-        last = train(
-            training,
-            minutes=minutes,
-            checkpoints=checkpoints,
-            resume=resume,
-            checkpoint_s=checkpoint_s,
-            on_progress=_tell,
-        )
-        self._write(training, self._options, _data(self._options, self._recordings), _figures(last))
+        try:
+            with first_interrupt_noted() as stop:
+                last = train(
+                    training,
+                    minutes=minutes,
+                    checkpoints=checkpoints,
+                    resume=resume,
+                    checkpoint_s=checkpoint_s,
+                    on_progress=ProgressTable(),
+                    stop=stop,
+                )
+        except KeyboardInterrupt:
+            if any(checkpoints.glob(f"*{_SUFFIX}")):
+                typer.echo(f"resume with: {self._command} --resume", err=True)
+            raise
+        self._write(training, _data(self._options, self._recordings), _figures(last))
         for file in checkpoints.glob(f"*{_SUFFIX}"):
             file.unlink()
         checkpoints.rmdir()
 
-    def adapt(self, weights: str, *, expected: str | None, minutes: float | None) -> None:
-        """Fit weights, a file or those of a name, to the recordings; write them if they gained.
+    def adapt(self, trained: Trained, *, minutes: float | None) -> None:
+        """Fit trained weights to the recordings; write them if they gained.
 
         Raises
         ------
         WeightsError
-            If the weights cannot be read, are of another architecture than `expected`, or did not gain.
+            If they did not.
         """
-        path = Path(weights) if weights.endswith(_SUFFIX) else bundled(weights)
-        network = load_network(path, networks=NETWORKS, expected=expected, device=self._device)
-        architecture = next(name for name, kind in NETWORKS.items() if type(network) is kind)
-        options = msgspec.structs.replace(self._options, architecture=architecture, network=_arguments(network))
-        training = BSNTraining(options, seed=self._seed, device=self._device, network=network, sources=self._sources)
-        result = adapt(training, minutes=minutes, on_progress=_tell)
+        training = BSNTraining(
+            self._options, seed=self._seed, device=self._device, network=trained.network, sources=self._sources
+        )
+        result = adapt(training, minutes=minutes, on_progress=ProgressTable())
         before, after = result.before.held_out_loss, result.after.held_out_loss
         if not result.gained:
             raise WeightsError(
                 f"{self._out} is not written: the loss on what is held out was {before:.4f} and did not fall; "
-                f"keep {weights}, or take a longer recording"
+                f"keep {trained.path}, or take a longer recording"
             )
-        data = f"{path.stem}, fitted to {_data(options, self._recordings)}"
-        self._write(training, options, data, {"held-out loss before": f"{before:.4f}", **_figures(result.after)})
+        data = f"{trained.path.stem}, fitted to {_data(self._options, self._recordings)}"
+        self._write(training, data, {"held-out loss before": f"{before:.4f}", **_figures(result.after)})
         typer.echo(f"held-out loss: {before:.4f} before, {after:.4f} after {result.after.iteration} iterations")
 
-    def _write(self, training: BSNTraining, options: BSNOptions, data: str, figures: Mapping[str, str]) -> None:
+    def _write(self, training: BSNTraining, data: str, figures: Mapping[str, str]) -> None:
+        architecture = self._options.architecture
         card = ModelCard(
-            summary=_SUMMARIES[options.architecture],
+            summary=_SUMMARIES[architecture],
             data=data,
             command=self._command,
             seed=self._seed,
@@ -118,14 +122,9 @@ class Run:
             date=datetime.now(UTC).date().isoformat(),
         )
         # All arguments, given or not: a later version may have other defaults.
-        arguments = _arguments(training.network)
-        save_network(self._out, training.network, architecture=options.architecture, options=arguments, card=card)
+        arguments = arguments_of(training.network)
+        save_network(self._out, training.network, architecture=architecture, options=arguments, card=card)
         typer.echo(f"{self._out} and {self._out.with_suffix('.md').name} are written")
-
-
-def _arguments(network: nn.Module) -> dict[str, int]:
-    arguments: dict[str, int] = cast(Any, network).options
-    return arguments
 
 
 def _data(options: BSNOptions, recordings: Sequence[Recording]) -> str:
@@ -148,12 +147,3 @@ def _figures(progress: Progress) -> dict[str, str]:
         "held-out loss": f"{progress.held_out_loss:.4f}",
         **{name: f"{value:.2f}" for name, value in progress.figures.items()},
     }
-
-
-def _tell(progress: Progress) -> None:
-    """Print how far a training is, one line."""
-    figures = "; ".join(f"{name.replace(' (dB)', '')} {value:.1f} dB" for name, value in progress.figures.items())
-    typer.echo(
-        f"{progress.part:4.0%}, iteration {progress.iteration}, {progress.seconds:.0f} s: loss {progress.loss:.3f}, "
-        f"held out {progress.held_out_loss:.3f}; {figures}"
-    )

@@ -6,9 +6,6 @@ from torch import nn
 
 __all__ = ["CompactBSN"]
 
-_SHORT, _LONG = 3, 4
-"""How many of the maps each level sees: the first ones, and the last."""
-
 _SPREAD = 3
 """Distance of the taps of the later convolutions: one more than the first one reaches, so that no sum of theirs and of
 one of its own (any but the middle) is zero. That is what keeps the network blind, however many there are."""
@@ -84,7 +81,8 @@ class CompactBSN(nn.Module):
     Blind spots by masked and dilated convolutions follow Wu et al., "Unpaired learning of deep image denoising" (2020).
     """
 
-    maps = 6
+    maps, short_maps, long_maps = 6, 3, 4
+    """How many there are, and how many of them each level sees: the first ones, and the last."""
 
     def __init__(self, short_channels: int = 8, short_blocks: int = 2, channels: int = 16, blocks: int = 2) -> None:
         super().__init__()
@@ -94,8 +92,8 @@ class CompactBSN(nn.Module):
             "channels": channels,
             "blocks": blocks,
         }
-        self.short = _Level(_SHORT, short_channels, short_blocks)
-        self.long = _Level(_LONG, channels, blocks)
+        self.short = _Level(self.short_maps, short_channels, short_blocks)
+        self.long = _Level(self.long_maps, channels, blocks)
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """Guess the light.
@@ -110,4 +108,4 @@ class CompactBSN(nn.Module):
         torch.Tensor
             (n, 2, H, W): the light in the windows w and 8w.
         """
-        return torch.cat((self.short(maps[:, :_SHORT]), self.long(maps[:, -_LONG:])), dim=1)
+        return torch.cat((self.short(maps[:, : self.short_maps]), self.long(maps[:, -self.long_maps :])), dim=1)

@@ -9,22 +9,21 @@ from torch import nn
 
 from spikemm.blind_spot.compact import CompactBSN
 from spikemm.blind_spot.reference import ReferenceBSN
-from spikemm.exceptions import OptionError, WeightsError
-from spikemm.front import LEVELS, FrontSpec
+from spikemm.exceptions import WeightsError
+from spikemm.front import LEVELS, PAPER_PAIR, FrontSpec
 from spikemm.weights import bundled, load_network
 
 __all__ = ["CompactPair", "Pair", "ReferencePair", "load_pair"]
 
 _COMPACT = "compact_bsn"
-_REFERENCE = ("bsn1.safetensors", "bsn2.safetensors")
 
 
 class Pair(ABC):
     """Guess the light of every pixel from its neighbours, in the short and in the long window."""
 
     @abstractmethod
-    def guess(self, maps: Sequence[torch.Tensor], height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return both guesses.
+    def short(self, maps: Sequence[torch.Tensor], height: int, width: int) -> torch.Tensor:
+        """Return the guess of the short window.
 
         Parameters
         ----------
@@ -35,13 +34,17 @@ class Pair(ABC):
 
         Returns
         -------
-        short, long : torch.Tensor
+        torch.Tensor
             (n, H, W), spikes per step.
         """
 
+    @abstractmethod
+    def long(self, maps: Sequence[torch.Tensor], height: int, width: int) -> torch.Tensor:
+        """Return the guess of the long window; see `short`."""
+
 
 class CompactPair(Pair):
-    """One compact network with both outputs.
+    """The two levels of one compact network.
 
     Parameters
     ----------
@@ -53,12 +56,20 @@ class CompactPair(Pair):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = network
 
+    def short(self, maps: Sequence[torch.Tensor], height: int, width: int) -> torch.Tensor:
+        """Return the guess of the short window; see `Pair.short`."""
+        return self._guess(self._network.short, maps[: self._network.short_maps])
+
+    def long(self, maps: Sequence[torch.Tensor], height: int, width: int) -> torch.Tensor:
+        """Return the guess of the long window; see `Pair.short`."""
+        return self._guess(self._network.long, maps[-self._network.long_maps :])
+
+    @staticmethod
     @torch.inference_mode()
-    def guess(self, maps: Sequence[torch.Tensor], height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return both guesses; see `Pair.guess`."""
-        pictures = torch.stack(tuple(maps), dim=1).contiguous(memory_format=torch.channels_last)
-        light = self._network(pictures).clamp_(min=0.0)
-        return light[:, 0].contiguous(), light[:, 1].contiguous()
+    def _guess(level: nn.Module, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        # Stacked behind and seen as in front: that is channels last, in one pass.
+        light: torch.Tensor = level(torch.stack(tuple(maps), dim=-1).permute(0, 3, 1, 2))
+        return light[:, 0].clamp_(min=0.0).contiguous()
 
 
 class ReferencePair(Pair):
@@ -73,14 +84,19 @@ class ReferencePair(Pair):
     def __init__(self, short: ReferenceBSN, long: ReferenceBSN) -> None:
         self._networks = short, long
 
+    def short(self, maps: Sequence[torch.Tensor], height: int, width: int) -> torch.Tensor:
+        """Return the guess of the short window; see `Pair.short`."""
+        return self._guess(0, maps, height, width)
+
+    def long(self, maps: Sequence[torch.Tensor], height: int, width: int) -> torch.Tensor:
+        """Return the guess of the long window; see `Pair.short`."""
+        return self._guess(1, maps, height, width)
+
     @torch.inference_mode()
-    def guess(self, maps: Sequence[torch.Tensor], height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return both guesses; see `Pair.guess`."""
-        short, long = (
-            torch.cat([network(_unpacked(one[None], height, width))[:, 0] for one in planes]).clamp_(min=0.0)
-            for network, planes in zip(self._networks, maps, strict=True)
-        )
-        return short, long
+    def _guess(self, which: int, maps: Sequence[torch.Tensor], height: int, width: int) -> torch.Tensor:
+        network = self._networks[which]
+        guesses = [network(_unpacked(planes[None], height, width))[:, 0] for planes in maps[which]]
+        return torch.cat(guesses).clamp_(min=0.0)
 
 
 def load_pair(spec: FrontSpec, device: str | torch.device, weights: Path | None) -> Pair:
@@ -93,14 +109,13 @@ def load_pair(spec: FrontSpec, device: str | torch.device, weights: Path | None)
     device : str or torch.device
         Where they are to run.
     weights : Path or None
-        A file, or for ``paper`` the folder of ``bsn1.safetensors`` and ``bsn2.safetensors``; None: the bundled ones.
+        A file, or for ``paper`` the folder of ``bsn1.safetensors`` and ``bsn2.safetensors``; None: the bundled ones,
+        of which there are none of ``paper``.
 
     Raises
     ------
     WeightsError
         If a file is missing, damaged or of another architecture, or takes windows of another length.
-    OptionError
-        If ``paper`` is given no weights: none come with the package.
     """
     if spec.name != "paper":
         network = load_network(
@@ -108,9 +123,8 @@ def load_pair(spec: FrontSpec, device: str | torch.device, weights: Path | None)
         )
         assert isinstance(network, CompactBSN)
         return CompactPair(network)
-    if weights is None:
-        raise OptionError(f"{spec} needs weights: train a pair (spikemm train bsn) and name their folder")
-    short, long = (_reference(weights / name, device) for name in _REFERENCE)
+    assert weights is not None, "the front end has been checked: of paper none are bundled"
+    short, long = (_reference(weights / name, device) for name in PAPER_PAIR)
     for network, planes in ((short, spec.window), (long, LEVELS * spec.window)):
         if network.planes != planes:
             raise WeightsError(f"{weights}: a network for {network.planes} steps, {spec} has {planes}: set the window")

@@ -97,9 +97,9 @@ class RecordingRow:
         """Return what the frames so far amount to."""
         several = self._brightness.count > 1
         figures = RowFigures(
-            self._name,
-            self._brightness.count,
-            self._psnr_db,
+            row=self._name,
+            frames=self._brightness.count,
+            psnr_db=self._psnr_db,
             ssim=self._ssim,
             flow=self._meter.figures() if self._brightness.count > 2 else None,
             flicker=float(self._brightness.deviation / self._brightness.mean) if several else None,

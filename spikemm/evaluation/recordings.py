@@ -112,7 +112,7 @@ def evaluate_recording(
         done = number * recording.steps
         fit = fitting(row, recording.steps, hop)
         if fit is None:
-            results.append(RowResult(RowFigures(str(row), note=_misfit(row, recording.steps)), RowPictures()))
+            results.append(RowResult(RowFigures(row=str(row), note=_misfit(row, recording.steps)), RowPictures()))
             continue
         note = "" if fit == row else f"in place of {row}: {_misfit(row, recording.steps)}"
         measure = RecordingRow(str(fit), aim, estimator)

@@ -20,7 +20,7 @@ Maker = Callable[[FrontSpec], FrontEnd]
 """Makes a front end of its name and window."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowFigures:
     """What was measured on the frames of one row; None where it was not asked for or cannot be told.
 

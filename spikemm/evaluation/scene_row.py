@@ -77,24 +77,21 @@ class SceneRow:
             What a frame takes.
         """
         response, kept, corrected = self._amplitude(timing)
-        compared, similar = self._psnr.count > 0, self._ssim.count > 0
-        return RowResult(
-            RowFigures(
-                self._name,
-                len(self._steps),
-                float(self._psnr.mean) if compared else None,
-                float(self._psnr_moving.mean) if compared else None,
-                float(self._ssim.mean) if similar else None,
-                float(self._ssim_moving.mean) if similar else None,
-                kept,
-                response,
-                corrected,
-                self._meter.figures() if self._meter is not None else None,
-                float(self._brightness.deviation) / float(self._truth.rest.mean()),
-                milliseconds=milliseconds,
-            ),
-            self._pictures,
+        figures = RowFigures(
+            row=self._name,
+            frames=len(self._steps),
+            psnr_db=_mean(self._psnr),
+            psnr_moving_db=_mean(self._psnr_moving),
+            ssim=_mean(self._ssim),
+            ssim_moving=_mean(self._ssim_moving),
+            kept=kept,
+            response=response,
+            kept_corrected=corrected,
+            flow=self._meter.figures() if self._meter is not None else None,
+            flicker=float(self._brightness.deviation) / float(self._truth.rest.mean()),
+            milliseconds=milliseconds,
         )
+        return RowResult(figures, self._pictures)
 
     def _compare(self, frame: Picture, true: Picture) -> None:
         peak = self._truth.peak
@@ -129,6 +126,10 @@ class SceneRow:
         kept = np.array([sine.amplitude / motion.px for sine, motion in zip(sines, motions, strict=True)])
         corrected = float(np.mean(kept / np.array(responses))) if min(responses) >= KEPT else None
         return response, float(kept.mean()), corrected
+
+
+def _mean(spread: Spread) -> float | None:
+    return float(spread.mean) if spread.count else None
 
 
 def _region(motion: Motion) -> tuple[slice, slice]:

@@ -2,8 +2,11 @@
 
 from functools import lru_cache
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as nnf
+from numpy.typing import NDArray
 
 __all__ = ["box_mean", "grown", "neighbourhood"]
 
@@ -12,33 +15,34 @@ _CELL = 8
 
 def box_mean(pictures: torch.Tensor, size: int) -> torch.Tensor:
     """Return the mean over `size`×`size` pixels (odd) around each, of those inside the picture; (…, H, W)."""
-    # Sums of shifted copies: torch's own pooling takes ten times as long on a CPU.
-    for dim in (-1, -2):
-        pictures = _line_sum(pictures, size, dim) / _counts(pictures.shape[dim], size, dim, pictures.device)
-    return pictures
+    height, width = pictures.shape[-2:]
+    flat = pictures.reshape(-1, height, width)
+    if pictures.is_cuda:
+        means = nnf.avg_pool2d(flat[:, None], size, 1, size // 2, count_include_pad=False)
+    else:
+        # Torch's pooling takes fifty times as long on a CPU; both are equal to rounding.
+        means = torch.empty_like(flat)
+        for picture, mean in zip(flat.numpy(), means.numpy(), strict=True):
+            _sums(picture, size, mean)
+        means *= _shares(height, width, size)
+    return means.reshape(pictures.shape)
 
 
-def _line_sum(pictures: torch.Tensor, size: int, dim: int) -> torch.Tensor:
-    total, length = pictures.clone(), pictures.shape[dim]
-    for shift in range(1, min(size // 2, length - 1) + 1):
-        rest = length - shift
-        total.narrow(dim, 0, rest).add_(pictures.narrow(dim, shift, rest))
-        total.narrow(dim, shift, rest).add_(pictures.narrow(dim, 0, rest))
-    return total
+def _sums(picture: NDArray[np.float32], size: int, out: NDArray[np.float32]) -> None:
+    cv2.boxFilter(picture, -1, (size, size), dst=out, normalize=False, borderType=cv2.BORDER_CONSTANT)
 
 
-@lru_cache(maxsize=64)
-def _counts(length: int, size: int, dim: int, device: torch.device) -> torch.Tensor:
-    counts = _line_sum(torch.ones(length, device=device), size, 0)
-    return counts if dim == -1 else counts[:, None]
+@lru_cache(maxsize=16)
+def _shares(height: int, width: int, size: int) -> torch.Tensor:
+    """One over how many pixels of each square lie inside."""
+    counts = np.ones((height, width), np.float32)
+    _sums(np.ones_like(counts), size, counts)
+    return torch.from_numpy(1.0 / counts)
 
 
 def grown(marked: torch.Tensor, size: int) -> torch.Tensor:
     """Return 1 where any pixel of the `size`×`size` around is marked, else 0; (H, W)."""
-    wide = marked.float()
-    for dim in (-1, -2):
-        wide = _line_sum(wide, size, dim)
-    return (wide > 0.5).float()
+    return (box_mean(marked.float(), size) > 0.0).float()
 
 
 def neighbourhood(marked: torch.Tensor, cells: int) -> torch.Tensor:

@@ -1,15 +1,23 @@
 """One brightness for two reconstructions, steady from frame to frame."""
 
-import math
-
+import numpy as np
 import torch
+from numpy.typing import NDArray
+
+from spikemm.fusion.running_mean import RunningMean
 
 __all__ = ["BrightnessMap"]
 
 _KNOTS = 24
-_DARKEST = 2.0**-10
-_PRIOR = 20.0
 _APART = 1e-6
+
+_EVERY = 2
+"""Of the pixels, every second one each way tells the brightness."""
+
+_LEVELS = 8192
+"""Entries of the table that T is looked up in, evenly spaced from 0 to 1."""
+
+_MIDDLES = (np.arange(_LEVELS) + 0.5) / _LEVELS
 
 
 class BrightnessMap:
@@ -30,14 +38,12 @@ class BrightnessMap:
     """
 
     def __init__(self, memory_steps: float, *, device: str | torch.device = "cpu") -> None:
-        self._memory_steps = memory_steps
-        self._knots = torch.logspace(math.log2(_DARKEST), 0.0, _KNOTS, base=2.0, device=device)
-        self.reset()
+        self._sums = RunningMean(memory_steps)
+        self._knots = torch.logspace(-10.0, 0.0, _KNOTS, base=2.0, device=device)
 
     def reset(self) -> None:
         """Forget both pictures' brightness."""
-        self._sums = self._knots.new_zeros(3, _KNOTS)
-        self._step = 0
+        self._sums.reset()
 
     def push(
         self, picture: torch.Tensor, reference: torch.Tensor, still: torch.Tensor, step: int
@@ -60,31 +66,28 @@ class BrightnessMap:
         lamp : float
             Mean light of the mapped picture's still pixels over that of the reference's.
         """
-        self._remember(picture, reference, still, step)
-        mapped = self._apply(picture)
+        some = slice(None, None, _EVERY), slice(None, None, _EVERY)
+        sums = self._sums.push(self._level_sums(picture[some], reference[some], still[some]), step)
+        gain = torch.from_numpy(self._gain(sums.cpu().double().numpy())).to(picture.device)
+        mapped = picture * gain[(picture * _LEVELS).long().clamp_(0, _LEVELS - 1)]
         lit = float((reference * still).sum())
         return mapped, float((mapped * still).sum()) / lit if lit > 0.0 else 1.0
 
-    def _remember(self, picture: torch.Tensor, reference: torch.Tensor, still: torch.Tensor, step: int) -> None:
-        level = torch.bucketize(reference, self._knots).clamp_(max=_KNOTS - 1).flatten()
-        weight = still.flatten()
-        now = torch.zeros_like(self._sums)
-        for row, light in zip(now, (picture, reference, torch.ones_like(reference)), strict=True):
-            row.scatter_add_(0, level, light.flatten() * weight)
-        self._sums = self._sums * math.exp(-(step - self._step) / self._memory_steps) + now
-        self._step = step
+    def _level_sums(self, picture: torch.Tensor, reference: torch.Tensor, still: torch.Tensor) -> torch.Tensor:
+        """Return (3, knots): light of the picture, light of the reference, and pixels, at each level of the latter."""
+        level = torch.bucketize(reference.contiguous(), self._knots).clamp_(max=_KNOTS - 1).flatten()
+        values = torch.stack([picture * still, reference * still, still]).flatten(1)
+        return self._knots.new_zeros(3, _KNOTS).index_add_(1, level, values)
 
-    def _apply(self, picture: torch.Tensor) -> torch.Tensor:
-        """Run through the pairs of means; below the first and above the last along the line from black through it."""
-        light, reference, count = self._sums
-        # As if a few pixels more had been seen of every level, which differ as the pictures do on the whole.
+    def _gain(self, sums: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return T(x)/x in the middle of each level; below the first and above the last pair the pair's own."""
+        light, reference, count = sums
+        # As if a pixel more had been seen of every level, which differs as the pictures do on the whole.
         whole = (light.sum() + _APART) / (reference.sum() + _APART)
-        means = torch.stack([light + _PRIOR * whole * self._knots, reference + _PRIOR * self._knots]) / (count + _PRIOR)
-        source, target = means.cummax(dim=1).values
-        source = source + _APART * torch.arange(_KNOTS, device=source.device)
-        right = torch.bucketize(picture, source)
-        left = (right - 1).clamp_(min=0)
-        right.clamp_(max=_KNOTS - 1)
-        part = (picture - source[left]) / (source[right] - source[left]).clamp_(min=_APART)
-        outside = picture * (target[left] / source[left])
-        return torch.where(left == right, outside, torch.lerp(target[left], target[right], part))
+        knots = self._knots.cpu().double().numpy()
+        means = np.stack([light + whole * knots, reference + knots]) / (count + 1.0)
+        source, target = np.maximum.accumulate(means, axis=1)
+        source += _APART * np.arange(_KNOTS)
+        beyond = 1.0 + 1.0 / source[-1]
+        source, target = (np.concatenate(([0.0], pair, [beyond * pair[-1]])) for pair in (source, target))
+        return np.asarray(np.interp(_MIDDLES, source, target) / _MIDDLES, np.float32)

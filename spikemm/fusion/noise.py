@@ -7,9 +7,9 @@ from spikemm.quantisation import QuantisationVariance
 
 __all__ = ["NoiseModel"]
 
-_QUANTILE, _OF_MEAN = 0.05, 0.8
+_QUANTILE, _SHORT_OF_MEAN = 0.05, 0.2
 """Noise is learnt where the picture is stillest, so that one that moves almost everywhere is not taken for a noisy one.
-There a still picture shows about this part of its mean."""
+There a still picture shows about this part less than its mean."""
 
 _SAMPLED = 5
 _LEAST = 1e-4
@@ -42,7 +42,9 @@ class NoiseModel:
         """Forget what was learnt."""
         self.excess = _LEAST
 
-    def learn(self, variance: torch.Tensor, quantised: torch.Tensor, shot: torch.Tensor, lit: torch.Tensor) -> None:
+    def learn(
+        self, variance: torch.Tensor, quantised: torch.Tensor, shot: torch.Tensor, lit: torch.Tensor, doubt: float
+    ) -> None:
         """Take what each pixel, or a mean over several, varies in the short window, beside what is known of it.
 
         Parameters
@@ -51,12 +53,14 @@ class NoiseModel:
             (H, W): variance found, and the two parts of the model, as `parts` gives them.
         lit : torch.Tensor
             (H, W) bool: where the model holds.
+        doubt : float
+            How much further apart than in the end still pixels are by chance; 1 after many windows.
         """
         some = slice(None, None, _SAMPLED)
         lit = lit[some, some]
         if bool(lit.any()):
             beyond = (variance[some, some][lit] - quantised[some, some][lit]) / shot[some, some][lit]
-            self.excess = max(_LEAST, float(beyond.quantile(_QUANTILE)) / _OF_MEAN)
+            self.excess = max(_LEAST, float(beyond.quantile(_QUANTILE)) / (1.0 - _SHORT_OF_MEAN * doubt))
 
     def lit(self, light: torch.Tensor) -> torch.Tensor:
         """Tell which pixels of a light are bright enough for the model, and for motion to be told from noise."""

@@ -1,10 +1,9 @@
 """The pixel's own count and its neighbours' guess, weighed by their variances."""
 
-import math
-
 import torch
 
 from spikemm.fusion.box import box_mean
+from spikemm.fusion.running_mean import RunningMean
 
 __all__ = ["OwnPixel"]
 
@@ -42,15 +41,11 @@ class OwnPixel:
     """
 
     def __init__(self, memory_steps: float, window: int) -> None:
-        self._memory_steps, self._independent_steps = memory_steps, float(window)
-        self.reset()
+        self._squared, self._independent_steps = RunningMean(memory_steps), float(window)
 
     def reset(self) -> None:
         """Forget the network's error."""
-        self._squared: torch.Tensor | None = None
-        self._first: int | None = None
-        self._seen = 0
-        self._step = 0
+        self._squared.reset()
 
     def push(
         self, own: torch.Tensor, guess: torch.Tensor, variance: torch.Tensor, motion: torch.Tensor, step: int
@@ -66,16 +61,10 @@ class OwnPixel:
         step : int
             The window's centre; later than the last one's.
         """
-        beyond = box_mean((own - guess).square_().sub_(variance), _POOLED)
-        self._seen += 1
-        self._first = step if self._first is None else self._first
-        fresh = 1.0 - math.exp(-(step - self._step) / self._memory_steps)
-        self._step = step
-        last = beyond if self._squared is None else self._squared
-        self._squared = last.lerp(beyond, max(fresh, 1.0 / self._seen))
+        beyond = self._squared.push(box_mean((own - guess).square_().sub_(variance), _POOLED), step)
         # At first what is known of a place is little more than this picture's own noise: then the whole's error counts.
-        known = 1.0 + (step - self._first) / self._independent_steps
-        whole = variance * (self._squared.mean() / variance.mean())
-        error = torch.lerp(whole, self._squared, known / (known + _DOUBT)).clamp_(min=0.0)
-        error += _LEAST * variance + _FAITHFUL * motion
-        return own.lerp(guess, variance / (variance + error))
+        known = 1.0 + self._squared.span_steps / self._independent_steps
+        whole = variance * (beyond.mean() / variance.mean())
+        error = torch.lerp(whole, beyond, known / (known + _DOUBT)).clamp_(min=0.0)
+        error.add_(variance, alpha=_LEAST).add_(motion, alpha=_FAITHFUL)
+        return own.lerp(guess, variance / error.add_(variance))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spikemm.exceptions import OptionError, RecordingError
 from spikemm.packing import packed_bytes
 from spikemm.simulator.camera import Simulator
+from spikemm.whole_file import whole_file
 
 __all__ = ["truth", "write_recording"]
 
@@ -51,9 +52,8 @@ def write_recording(
 ) -> None:
     """Write OUT.dat, OUT.yaml and OUT.truth.json.
 
-    The rows are stored bottom-up as cameras do, and the sidecar says so (``flip: true``). The spikes go to
-    OUT.dat.part, which takes its name only when it is whole and both sidecars are there; if the writing is
-    interrupted, nothing is left.
+    The rows are stored bottom-up as cameras do, and the sidecar says so (``flip: true``). All three take their names
+    only when they are whole; if the writing is interrupted, nothing is left, and nothing old is touched.
 
     Parameters
     ----------
@@ -84,17 +84,20 @@ def write_recording(
         raise OptionError(f"length is {seconds} s; it must be at least one step, {1 / simulator.rate_hz:g} s")
     if simulator.step:
         raise OptionError(f"the simulator is at step {simulator.step}; make a new one for a recording")
-    part = target.with_name(target.name + ".part")
     try:
         _check_room(target, simulator, steps)
-        with part.open("wb") as file:
-            _write_steps(file, simulator, steps, on_progress)
-        _write_sidecars(target, simulator, steps)
-        part.replace(target)
+        # The recording last: where it is, both sidecars are there.
+        with (
+            whole_file(target) as spikes,
+            whole_file(target.with_suffix(".yaml")) as sidecar,
+            whole_file(target.with_suffix(".truth.json")) as told,
+        ):
+            with spikes.open("wb") as file:
+                _write_steps(file, simulator, steps, on_progress)
+            sidecar.write_text(yaml.safe_dump(_sidecar(simulator), sort_keys=False), encoding="utf-8")
+            told.write_text(json.dumps(truth(simulator, steps), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise RecordingError(f"cannot write {target}: {error.strerror}; choose another place") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _check_room(target: Path, simulator: Simulator, steps: int) -> None:
@@ -125,14 +128,6 @@ def _bottom_up(packed: NDArray[np.uint8], height: int, width: int) -> NDArray[np
     return np.packbits(flipped, axis=1, bitorder="little")
 
 
-def _write_sidecars(target: Path, simulator: Simulator, steps: int) -> None:
+def _sidecar(simulator: Simulator) -> dict[str, Any]:
     scene = simulator.scene
-    sidecar = {
-        "spike_h": scene.height,
-        "spike_w": scene.width,
-        "rate_hz": simulator.rate_hz,
-        "flip": True,
-    }
-    target.with_suffix(".yaml").write_text(yaml.safe_dump(sidecar, sort_keys=False), encoding="utf-8")
-    described = json.dumps(truth(simulator, steps), indent=2)
-    target.with_suffix(".truth.json").write_text(described + "\n", encoding="utf-8")
+    return {"spike_h": scene.height, "spike_w": scene.width, "rate_hz": simulator.rate_hz, "flip": True}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 
@@ -84,6 +84,7 @@ def train(
     checkpoint_s: float = 60.0,
     report_s: float = 30.0,
     on_progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Progress:
     """Train to the last iteration, or until the time is up.
 
@@ -102,6 +103,8 @@ def train(
         Seconds between checkpoints and between calls of `on_progress`.
     on_progress : callable, optional
         Called before the first iteration and after the last, too.
+    stop : callable
+        Asked after every iteration whether to break off; the checkpoint is then written first.
 
     Returns
     -------
@@ -115,6 +118,8 @@ def train(
     WeightsError
         If there is a checkpoint and `resume` is not set, or it is damaged or of another training; if the loss is no
         longer a finite number.
+    KeyboardInterrupt
+        If `stop` says so.
     """
     if checkpoints is not None:
         _start(training, checkpoints, resume)
@@ -122,6 +127,8 @@ def train(
     last_checkpoint = last_report = perf_counter()
     sitting.report()
     while sitting.part < 1.0:
+        if stop():
+            _break_off(training, checkpoints)
         sitting.step()
         now = perf_counter()
         if checkpoints is not None and now - last_checkpoint >= checkpoint_s:
@@ -144,6 +151,13 @@ def _start(training: Training, folder: Path, resume: bool) -> None:
             f"{folder} holds a checkpoint of iteration {state.iteration}: resume from it, or delete the folder"
         )
     training.restore(state)
+
+
+def _break_off(training: Training, folder: Path | None) -> NoReturn:
+    # Nothing is lost before the first iteration, and a checkpoint would only keep the next training from starting anew.
+    if folder is not None and training.iteration:
+        save_checkpoint(folder, training.state())
+    raise KeyboardInterrupt
 
 
 class Sitting:

@@ -151,4 +151,4 @@ class BSNOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
 def _compact_view(window: int, label_reach: int) -> View:
     reach = max(label_reach, LEVELS * window)
     labels = [MapSpec("interval", levels * window, reach=reach) for levels in (1, LEVELS)]
-    return View(FrontSpec("bsn1", window).inputs, tuple(labels))
+    return View(FrontSpec("mie", window).inputs, tuple(labels))

@@ -14,6 +14,7 @@ from torch import nn
 from spikemm.exceptions import WeightsError
 from spikemm.weights.container import read_container, write_container
 from spikemm.weights.tree import join_tree, split_tree
+from spikemm.whole_file import remove_rests
 
 __all__ = ["Generators", "TrainingState", "load_checkpoint", "save_checkpoint"]
 
@@ -123,8 +124,9 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
         raise WeightsError(f"{folder} holds a later {before[-1].name}: resume from it, or train into an empty folder")
     tensors, text = split_tree({part.name: getattr(state, part.name) for part in fields(state)})
     write_container(path, tensors, {"state": text}, kind=_KIND, limit_bytes=_LIMIT_BYTES)
-    for old in [*_checkpoints(folder)[:-_KEPT], *folder.glob(".iteration-*.partial")]:
+    for old in _checkpoints(folder)[:-_KEPT]:
         old.unlink(missing_ok=True)
+    remove_rests(folder)
     return path
 
 

@@ -4,10 +4,8 @@ The file is in safetensors format: a JSON header and raw numbers, nothing that c
 stands in its metadata, so that a flipped bit is found as surely as a missing byte.
 """
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from spikemm.exceptions import WeightsError
+from spikemm.whole_file import whole_file
 
 __all__ = ["Container", "read_container", "replace_file", "write_container"]
 
@@ -110,26 +109,19 @@ def read_container(path: Path, *, kind: str, limit_bytes: int) -> Container:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put a file in place whole, or leave what was there; the data are on the disk before the name is.
+    """Put a file in place whole, or leave what was there; its folder is made where it is missing.
 
     Raises
     ------
     WeightsError
         If the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
+        with whole_file(path) as partial:
+            partial.write_bytes(data)
     except OSError as error:
         raise WeightsError(f"{path} cannot be written ({error.strerror}): free space or take another folder") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
 
 
 def _read(path: Path, limit_bytes: int) -> bytes:

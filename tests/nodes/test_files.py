@@ -1,3 +1,5 @@
+import os
+from datetime import datetime
 from pathlib import Path
 
 import av
@@ -150,11 +152,31 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_run(tmp_path, path,
         Video.check(Video.Options(path=str(tmp_path / path)))
 
 
-def test_without_a_frame_there_is_no_file(tmp_path):
-    for node_type, ending in ((Video, "mp4"), (FramesFile, "npz")):
-        node = make_node(node_type, path=str(tmp_path / f"out.{ending}"))
+@pytest.mark.parametrize(("node_type", "ending"), [(Video, "mp4"), (FramesFile, "npz")])
+def test_an_end_without_a_frame_is_an_error_and_makes_no_file(tmp_path, node_type, ending):
+    node = make_node(node_type, path=str(tmp_path / f"out.{ending}"))
+    with pytest.raises(RecordingError, match="nothing is written, no frame came") as told:
         drive(node, [])
-        node.close()
+    node.close()
+    assert "older" not in str(told.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_frame_an_older_file_is_kept_and_said_to_be_older(tmp_path):
+    path = tmp_path / "out.npz"
+    path.write_bytes(b"of yesterday")
+    os.utime(path, (day := datetime(2024, 2, 29, 3, 14).timestamp(), day))
+    node = make_node(FramesFile, path=str(path))
+    with pytest.raises(RecordingError, match=r"out\.npz is not of this run, it is an older one of 2024-02-29 03:14"):
+        drive(node, [])
+    node.close()
+    assert path.read_bytes() == b"of yesterday"
+
+
+def test_a_restarted_sink_to_which_nothing_more_comes_ends_well(tmp_path):
+    node = make_node(FramesFile, path=str(tmp_path / "out.npz"), context={"incarnation": 1})
+    drive(node, [])
+    node.close()
     assert list(tmp_path.iterdir()) == []
 
 

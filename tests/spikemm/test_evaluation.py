@@ -170,7 +170,7 @@ def test_a_fixed_pattern_is_calibrated_away(close_up):
 
 
 def figures(row, psnr_db, corrected):
-    return RowFigures(row, 10, psnr_db, kept=0.5, response=0.5, kept_corrected=corrected)
+    return RowFigures(row=row, frames=10, psnr_db=psnr_db, kept=0.5, response=0.5, kept_corrected=corrected)
 
 
 def scene_of(*found):
@@ -185,7 +185,7 @@ def test_the_best_picture_wins_among_those_that_keep_the_motion():
     assert overall([first, second]) == [("a", 35.0)]
     assert overall([]) == []
     assert [verdict(row.figures) for row in first.rows] == ["ranked", "loses the motion", "erased"]
-    assert verdict(RowFigures("a")) == "not measured"
+    assert verdict(RowFigures(row="a")) == "not measured"
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_black_and_saturated_pictures_stay_so(scene, value):
     found, _ = windows(scene("still"), [FrontSpec("mie", 32)], 1)
     flat = {name: np.full_like(one, value) for name, one in found[0].maps.items()}
     pixels = make_front_end(FrontSpec("mie", 32)).push([found[0].__class__(0, 0, flat)]).pixels
-    assert pixels.numpy() == pytest.approx(np.full((1, HEIGHT, WIDTH), value), abs=5e-3)
+    assert pixels.numpy() == pytest.approx(np.full((1, HEIGHT, WIDTH), value), abs=1e-2)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 31)])
@@ -164,4 +164,4 @@ def test_a_picture_that_moves_everywhere_is_not_taken_for_a_noisy_one(recordings
     picture = cv2.imread(str(recordings / "reds_200_1_truth_step150.png"), cv2.IMREAD_GRAYSCALE) / 255.0
     own = found[-1].maps[str(front.timing)]
     truth = picture * (own * picture).sum() / (picture**2).sum()
-    assert psnr(frames_of(front, found)[-1], truth) > psnr(own, truth) - 0.3
+    assert psnr(frames_of(front, found)[-1], truth) > psnr(own, truth) - 0.5

@@ -1,6 +1,6 @@
 import pytest
 
-from spikemm.exceptions import OptionError
+from spikemm.exceptions import OptionError, WeightsError
 from spikemm.front import FRONTS, FrontSpec
 from spikemm.maps import MapSpec
 
@@ -20,6 +20,12 @@ def test_the_levels_go_from_a_quarter_to_eight_short_windows():
     assert {spec.reach for spec in front.maps} == {256}
     assert str(front.segments) == "interval:256/8+256"
     assert front.maps == (*front.inputs, front.segments)
+
+
+def test_a_guess_alone_asks_for_no_more_than_its_network_sees():
+    levels = FrontSpec("mie", 32).inputs
+    assert FrontSpec("bsn1", 32).maps == levels[:3]
+    assert FrontSpec("bsn2", 32).maps == levels[2:]
 
 
 def test_what_moves_is_timed_by_the_short_window():
@@ -52,3 +58,25 @@ def test_the_published_method_sees_raw_planes_and_rates():
 def test_what_is_no_front_end_is_refused(text, complaint):
     with pytest.raises(OptionError, match=complaint):
         FrontSpec.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "weights", "named"),
+    [
+        ("rate:32", "mine.safetensors", "weights mine.safetensors for rate:32"),
+        ("mie:32", "missing.safetensors", "missing.safetensors is not there"),
+        ("paper:41", None, "paper:41 needs weights"),
+        ("paper:41", "missing", "bsn1.safetensors is not there"),
+    ],
+)
+def test_weights_that_cannot_serve_are_refused_by_name_alone(text, weights, named):
+    with pytest.raises((OptionError, WeightsError), match=named):
+        FrontSpec.parse(text).check_weights(weights)
+
+
+def test_weights_that_are_there_are_taken_unread(tmp_path):
+    for name in ("bsn1.safetensors", "bsn2.safetensors"):
+        (tmp_path / name).write_bytes(b"")
+    FrontSpec.parse("paper:41").check_weights(tmp_path)
+    FrontSpec.parse("mie:32").check_weights(tmp_path / "bsn1.safetensors")
+    FrontSpec.parse("mie:32").check_weights(None)

@@ -18,7 +18,6 @@ EVALUATE = ("evaluate", "reconstruction")
         (("--calibration", "none"), "--calibration"),
         (("--no-flip",), "--flip"),
         (("--truth-gain", 0.5), "--truth-gain"),
-        (("--quick", "--periods", 3), "--periods"),
         (("--scenes", "tuning-fork,tuning-frok", "--rows", "rate:32"), "tuning-frok"),
     ],
 )
@@ -27,7 +26,7 @@ def test_an_evaluation_refuses_what_would_do_nothing(refused, arguments, named):
 
 
 def test_an_evaluation_of_recordings_alone_refuses_options_of_scenes(refused, fork):
-    assert "--noise, --quick" in refused(*EVALUATE, fork, "--scenes", "none", "--quick", "--noise", 0.1)
+    assert "--noise, --periods" in refused(*EVALUATE, fork, "--scenes", "none", "--periods", 4, "--noise", 0.1)
 
 
 def test_a_training_without_recordings_refuses_their_options(refused, tmp_path):

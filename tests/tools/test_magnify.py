@@ -145,6 +145,12 @@ def test_what_cannot_be_done_is_refused_and_leaves_nothing(refused, fork, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_without_a_frame_an_older_file_stays_and_is_said_to_be_older(refused, fork, tmp_path):
+    (tmp_path / "out.npz").write_bytes(b"of yesterday")
+    assert "out.npz is not of this run" in refused("magnify", fork, "out.npz", "--window", 3001)
+    assert (tmp_path / "out.npz").read_bytes() == b"of yesterday"
+
+
 def test_a_recording_of_another_size_than_stated_is_refused(refused, tmp_path):
     np.save(tmp_path / "flat.npy", np.zeros((4, 4), np.uint8))
     assert "flat.npy" in refused("magnify", "flat.npy", "out.mp4")

@@ -16,6 +16,19 @@ nodes:
   frames:      {{inputs: magnify, path: out.npz}}
 chain: [reconstruct, magnify]
 """
+NOWHERE = ("frames:      {inputs: magnify, path: out.npz}", '"null": {inputs: magnify}')
+"""An edit of it: its frames are written nowhere."""
+
+
+def interrupted(pipeline, folder):
+    """Run a pipeline and press Ctrl-C once it runs: status, and what it said on both streams."""
+    command = [sys.executable, "-u", "-m", "tools.cli", "run", pipeline]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    running = subprocess.Popen(command, cwd=folder, text=True, **streams)
+    assert any(line.startswith("running: ") for line in running.stdout)
+    running.send_signal(signal.SIGINT)
+    said, complained = running.communicate(timeout=60)
+    return running.returncode, said, complained
 
 
 @pytest.fixture
@@ -92,6 +105,8 @@ def test_a_recording_that_ends_within_a_step_plays_and_is_said_to(process, pipel
         ("path: out.npz", "path: out.npy", ".npz"),
         ("nodes:", "nods:", "nodes"),
         ("[reconstruct, magnify]", "[magnify, reconstruct]", "chain"),
+        ("inputs: encode}", "inputs: encode, front: paper}", "paper:32 needs weights"),
+        ("inputs: encode}", "inputs: encode, front: paper, weights: missing}", "bsn1.safetensors is not there"),
     ],
 )
 def test_a_file_with_a_mistake_is_refused_before_anything_starts(refused, pipeline, tmp_path, old, new, named):
@@ -115,18 +130,42 @@ def test_a_summary_that_cannot_be_written_is_refused(refused, pipeline):
 
 def test_the_last_line_says_whether_the_recording_was_played_to_its_end(process, pipeline):
     assert "test: ended after" in process("run", pipeline()).stdout
-    slow = pipeline(("speed: 0", "speed: 0.001"))
+    slow = pipeline(("speed: 0", "speed: 0.001"), NOWHERE)
     assert "test: ended by --seconds after" in process("run", slow, "--seconds", 0.5).stdout
 
 
 def test_ctrl_c_is_named_as_what_ended_the_run(pipeline, tmp_path):
-    command = [sys.executable, "-u", "-m", "tools.cli", "run", pipeline(("speed: 0", "speed: 0.001"))]
-    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-    assert any(line.startswith("running: ") for line in running.stdout)
-    running.send_signal(signal.SIGINT)
-    said, _ = running.communicate(timeout=60)
-    assert running.returncode == 0
+    ended, said, _ = interrupted(pipeline(("speed: 0", "speed: 0.001"), NOWHERE), tmp_path)
+    assert ended == 0
     assert "before its source ended" in said.splitlines()[-1]
+
+
+def test_an_end_before_the_first_frame_breaks_a_promise_and_names_the_older_file(pipeline, tmp_path):
+    (tmp_path / "out.npz").write_bytes(b"of yesterday")
+    ended, said, complaint = interrupted(pipeline(("speed: 0", "speed: 0.0001")), tmp_path)
+    assert ended == 1
+    assert "NOT every promise kept" in said.splitlines()[-1]
+    assert "out.npz: nothing is written, no frame came" in complaint
+    assert "out.npz is not of this run" in complaint
+    assert (tmp_path / "out.npz").read_bytes() == b"of yesterday"
+
+
+def test_a_recording_too_short_for_a_frame_is_an_error_that_names_the_older_file(process, pipeline, tmp_path):
+    (tmp_path / "out.npz").write_bytes(b"of yesterday")
+    ended = process("run", pipeline(), "--quiet", "--set", "reconstruct.window=4000")
+    assert ended.returncode == 2
+    assert "nothing is written, no frame came" in ended.stderr
+    assert "out.npz is not of this run" in ended.stderr
+    assert (tmp_path / "out.npz").read_bytes() == b"of yesterday"
+
+
+def test_what_a_node_refuses_at_its_start_is_said_in_one_line(refused, pipeline, tmp_path):
+    (tmp_path / "damaged.safetensors").write_bytes(b"no weights")
+    networks = (
+        "reconstruct: {inputs: encode}",
+        "reconstruct: {inputs: encode, front: mie, weights: damaged.safetensors}",
+    )
+    assert "damaged.safetensors" in refused("run", pipeline(networks))
 
 
 def test_a_busy_port_is_refused(refused, pipeline):

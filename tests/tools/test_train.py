@@ -18,6 +18,7 @@ from spikemm.exceptions import OptionError
 from spikemm.recording import Recording
 from spikemm.training import BSNTraining, Source
 from spikemm.weights import ModelCard, load_network, save_network
+from spikemm.weights.checkpoint import load_checkpoint
 from tools.train_inputs import read_configuration
 
 QUICK = """
@@ -72,6 +73,11 @@ def wait_for(condition, seconds=60.0):
         pause.wait(0.01)
 
 
+def first_iteration(shown):
+    """The iteration of the first line of figures."""
+    return int(re.search(r"^ *\d+% +(\d+)", shown, re.MULTILINE)[1])
+
+
 def test_writes_weights_and_a_card_that_says_how_to_make_them_again(spikemm, config, tmp_path):
     ended = spikemm("train", "bsn", config.name, "--out", "runs/a.safetensors", "--iterations", 3, "--seed", 7)
     assert ended.returncode == 0, ended.stderr
@@ -98,10 +104,35 @@ def test_training_killed_midway_and_resumed_gives_the_weights_of_an_uninterrupte
     assert "iteration-000000080" not in newest
     resumed = spikemm(*options, "--out", "killed.safetensors", "--resume")
     assert resumed.returncode == 0, resumed.stderr
-    assert "iteration 0," not in resumed.stdout
+    assert first_iteration(resumed.stdout) > 0
     first, second = weights(tmp_path / "whole.safetensors"), weights(tmp_path / "killed.safetensors")
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not checkpoints.exists()
+
+
+def test_a_heading_once_then_a_line_of_figures_for_every_report(spikemm, config):
+    shown = spikemm("train", "bsn", config.name, "--out", "a.safetensors", "--iterations", 2).stdout.splitlines()
+    network, pixel, heading, first, last, written = shown
+    assert "bright; a tenth of the light" in network
+    assert re.search(r"bright: interval:\S+ \d\d\.\d; a tenth of the light", pixel)
+    assert heading.split() == ["done", "iteration", "seconds", "loss", "held", "out"]
+    assert (first.split()[:2], last.split()[:2]) == (["0%", "0"], ["100%", "2"])
+    assert len(last.split()) == 5 + 2
+    assert "written" in written
+
+
+def test_ctrl_c_writes_a_checkpoint_and_says_how_to_go_on(config, tmp_path):
+    command = ["train", "bsn", config.name, "--out", "a.safetensors", "--iterations", "9000"]
+    started = [sys.executable, "-m", "tools.cli", *command, "--checkpoint-every", "0"]
+    running = subprocess.Popen(started, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    checkpoints = tmp_path / "a.checkpoints"
+    wait_for(lambda: any(checkpoints.glob("iteration-*.safetensors")))
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    resume = f"resume with: spikemm {' '.join(command)} --checkpoint-every 0 --resume"
+    assert said.splitlines()[1:] == [resume, "spikemm: interrupted"]
+    assert load_checkpoint(checkpoints).iteration > 0
 
 
 def test_weights_are_fitted_to_a_recording_and_the_gain_is_told(spikemm, config, rig, tmp_path):
@@ -124,6 +155,22 @@ def test_weights_that_got_worse_are_not_written(refused, config, rig, tmp_path):
     config.write_text(QUICK + "learning_rate: 1.0\nsimulated: 0.0\niterations: 20\n")
     sentence = refused("train", "bsn", config.name, rig.name, "--adapt", "good.safetensors", "--out", "rig.safetensors")
     assert "rig.safetensors is not written" in sentence
+    assert not (tmp_path / "rig.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("architecture: reference", "architecture is reference, and general.safetensors has compact"),
+        ("network: {channels: 8}", "network.channels is 8, and general.safetensors has 4"),
+        ("network: {planes: 41}", "network.planes is 41, and general.safetensors has none"),
+    ],
+)
+def test_a_configuration_of_another_network_than_the_weights_is_refused(refused, config, rig, tmp_path, line, named):
+    train_weights(tmp_path / "general.safetensors", config, iterations=1)
+    config.write_text(line)
+    fit = ("train", "bsn", config.name, rig.name, "--adapt", "general.safetensors", "--out", "rig.safetensors")
+    assert named in refused(*fit)
     assert not (tmp_path / "rig.safetensors").exists()
 
 

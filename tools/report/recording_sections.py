@@ -3,7 +3,8 @@
 from spikemm.evaluation import RecordingResult
 from tools.evaluate_tables import RECORDING_COLUMNS
 from tools.report.html import figure, figures, paragraph, section, table
-from tools.report.pictures import embedded, flow_colours, flow_legend, grey, over_time
+from tools.report.pictures import embedded, grey
+from tools.report.row_figures import flows, slices
 
 __all__ = ["recording_section"]
 
@@ -34,8 +35,8 @@ def recording_section(found: RecordingResult) -> str:
         paragraph(facts),
         table(headings, cells, words=len(headings) - 1),
         _frames(found),
-        _slices(found),
-        _flows(found),
+        slices(found.rows, found.aim.white, _line(found)),
+        flows(found.rows, _FULL_PX),
     )
 
 
@@ -47,27 +48,10 @@ def _frames(found: RecordingResult) -> str:
     return figures("Frames", "One frame of each row, all at the same scale of light.", parts)
 
 
-def _slices(found: RecordingResult) -> str:
+def _line(found: RecordingResult) -> str:
     row, column = found.aim.line
     where = f"row {row}" if isinstance(row, int) else f"column {column}"
-    parts = [
-        figure(
-            embedded(over_time(one.pictures.over_time, found.aim.white), f"{one.figures.row} over time"),
-            f"{one.figures.row}, {len(one.pictures.lines)} frames",
-        )
-        for one in found.rows
-        if one.pictures.lines
-    ]
-    sentence = (
+    return (
         f"The line along which most happens, {where} of the picture, over time to the right. Rows whose windows fit in "
         "less often show less time."
     )
-    return figures("Temporal evolution", sentence, parts)
-
-
-def _flows(found: RecordingResult) -> str:
-    shown = [(row.figures.row, row.pictures.flow) for row in found.rows if row.pictures.flow is not None]
-    parts = [figure(embedded(flow_colours(flow, _FULL_PX), f"flow of {name}"), name) for name, flow in shown]
-    wheel = figure(embedded(flow_legend(), "legend of the flow's colours", "wheel"), f"rim: {_FULL_PX:g} px per frame")
-    sentence = "Flow to a frame from the one before: hue is its direction, saturation its length, white is rest."
-    return figures("Optical flow", sentence, [*parts, wheel])

@@ -7,7 +7,8 @@ import numpy as np
 from spikemm.evaluation import KEEPS, TRUTH, RowResult, SceneResult, overall, ranked
 from tools.evaluate_tables import FLOW_FIGURES, PAPER, SCENE_COLUMNS, amount, averages
 from tools.report.html import figure, figures, paragraph, section, table
-from tools.report.pictures import embedded, flow_colours, flow_legend, grey, over_time
+from tools.report.pictures import embedded, grey
+from tools.report.row_figures import flows, slices
 
 __all__ = ["flow_section", "flow_sentences", "scene_section", "winner_section", "winner_sentences"]
 
@@ -130,31 +131,16 @@ def _frames(scene: SceneResult) -> str:
 
 
 def _slices(scene: SceneResult) -> str:
-    frames = len(scene.row(TRUTH).pictures.lines)
-    ms = 1000.0 * frames * scene.hop / scene.setting.rate_hz
-    parts = [
-        figure(
-            embedded(over_time(row.pictures.over_time, _white(scene)), f"{row.figures.row} over time"), row.figures.row
-        )
-        for row in scene.rows
-        if row.pictures.lines
-    ]
+    ms = 1000.0 * len(scene.row(TRUTH).pictures.lines) * scene.hop / scene.setting.rate_hz
     sentence = (
         f"A few pixels across a moving edge, time to the right over {ms:.1f} ms: where the edge is straight the motion "
         "was erased, what is rough is noise."
     )
-    return figures("Temporal evolution", sentence, parts)
+    return slices(scene.rows, _white(scene), sentence)
 
 
 def _flows(scene: SceneResult) -> str:
-    shown = [(row.figures.row, row.pictures.flow) for row in scene.rows if row.pictures.flow is not None]
     truth = scene.row(TRUTH).pictures.flow
     if truth is None:
         return ""
-    full = _FULL_SATURATION * float(np.hypot(truth[..., 0], truth[..., 1]).max())
-    parts = [figure(embedded(flow_colours(flow, full), f"flow of {row}"), row) for row, flow in shown]
-    wheel = figure(embedded(flow_legend(), "legend of the flow's colours", "wheel"), f"rim: {full:.3f} px per frame")
-    sentence = (
-        "Flow to the frame shown above from the one before: hue is its direction, saturation its length, white is rest."
-    )
-    return figures("Optical flow", sentence, [*parts, wheel])
+    return flows(scene.rows, _FULL_SATURATION * float(np.hypot(truth[..., 0], truth[..., 1]).max()))
