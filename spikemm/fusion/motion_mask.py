@@ -37,10 +37,10 @@ class MotionMask:
     their variance over the window (8) is divided by that which the sensor's noise alone would give: a still pixel has
     1. It is averaged over 5×5 pixels and over the last 16 long windows, so that a vibration far weaker than the noise
     of one frame shows. K-means splits the logarithm into clusters; those whose centre is clearly above 1 are dynamic,
-    so a still scene has none. Near them 1.2 is enough, since what moves seldom moves alone. In the first windows, where
-    chance has more say, more is asked for. A motion that starts counts at once where its variance is four times the
-    noise's. Pixels too dark to tell count as still. Last, the mask falls off where what moves is little beside the
-    short window's noise.
+    so a still scene has none. Near some of them 1.2 is enough, since what moves seldom moves alone; near more of them
+    in the first windows, where chance has more say. A motion that starts counts at once where its variance is four
+    times the noise's. Pixels too dark to tell count as still. Last, the mask falls off where what moves is little
+    beside the short window's noise.
 
     Parameters
     ----------
@@ -122,14 +122,13 @@ class MotionMask:
     def _soft(self, ratio: torch.Tensor, doubt: float) -> torch.Tensor:
         self.feature = feature = ratio.clamp(min=1e-2).log_()
         self.clusters = cluster(feature, self._count)
-        clear, nearby = math.log(1.0 + doubt * (_CLEAR - 1.0)), math.log(_CLEAR_NEARBY)
-        dynamic = np.flatnonzero(self.clusters.centres > clear)
+        dynamic = np.flatnonzero(self.clusters.centres > math.log(_CLEAR))
         if not len(dynamic):
             return torch.zeros_like(ratio)
         below = self.clusters.borders[dynamic[0] - 1] if dynamic[0] else -math.inf
-        moving = feature > max(float(below), clear)
+        moving = feature > max(float(below), math.log(_CLEAR))
         near = neighbourhood(moving, _NEARBY_CELLS) > _NEARBY_SHARE * doubt**3
-        moving |= near & (feature > nearby)
+        moving |= near & (feature > math.log(_CLEAR_NEARBY))
         return box_mean(grown(moving, _GROWN), _GROWN)
 
 
