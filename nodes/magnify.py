@@ -1,6 +1,7 @@
 """`magnify`: small motions made large."""
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import msgspec
@@ -18,12 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["Magnify"]
 
 _Band = Annotated[tuple[float, float] | None, Meta(description="Limits in Hz of sensor time; null: no band."), Live]
+_Region = tuple[int, int, int, int]
 
 
 class MagnifyOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Options of `magnify`."""
 
-    method: Annotated[Literal["warp", "linear"], Meta(description="How motion is found and enlarged.")] = "warp"
+    method: Annotated[
+        Literal["warp", "riesz", "phase", "linear", "compact", "mdlmm", "oh2018"],
+        Meta(description="How motion is found and enlarged; warp is the most exact and the default."),
+    ] = "warp"
     alpha: Annotated[float, Meta(ge=0, le=1000, description="Displacement shown over true; 0 freezes."), Live] = 10.0
     mode: (
         Annotated[
@@ -32,6 +37,19 @@ class MagnifyOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         | None
     ) = None
     band_hz: _Band = None
+    axis: Annotated[
+        Literal["x", "y"] | None, Meta(description="Magnify only this component of the motion; not for linear, oh2018.")
+    ] = None
+    regions: Annotated[
+        list[_Region], Meta(description="Magnify only inside these: x, y, width, height in px; empty: everywhere.")
+    ] = []
+    steady: Annotated[
+        _Region | None,
+        Meta(description="A region that stands still in the scene; frames are put back by its motion: camera shake."),
+    ] = None
+    weights: Annotated[
+        str | None, Meta(description="Networks of compact, mdlmm or oh2018: a file; null: those of the package.")
+    ] = None
     device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="Where it is computed.")] = "auto"
 
     @property
@@ -123,6 +141,10 @@ class Magnify(Stage):
             height=stream.height,
             width=stream.width,
             device=self._device,
+            axis=options.axis,
+            regions=tuple(options.regions),
+            steady=options.steady,
+            weights=Path(options.weights) if options.weights else None,
         )
 
     def _warn_of_band(self, band_hz: tuple[float, float] | None) -> None:

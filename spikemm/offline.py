@@ -1,6 +1,6 @@
 """The whole path over a recording: encode → reconstruct → magnify → upsample, in constant memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from spikemm.calibration import Calibration, calibration_of
 from spikemm.encoding import Encoder, Windows
 from spikemm.exceptions import OptionError
 from spikemm.front import FrontSpec
-from spikemm.magnification import make_magnifier
+from spikemm.magnification import Axis, Mode, Region, make_magnifier
 from spikemm.reconstruction import make_front_end
 from spikemm.recording import Recording
 from spikemm.upsampling import make_upsampler
@@ -97,11 +97,17 @@ def magnify_recording(
     alpha: float = 10.0,
     band_hz: tuple[float, float] | None = None,
     method: str = "warp",
+    mode: Mode | None = None,
+    axis: Axis | None = None,
+    regions: Sequence[Region] = (),
+    steady: Region | None = None,
+    method_weights: Path | None = None,
     front: FrontSpec | None = None,
     weights: str | Path | None = None,
     calibration: Calibration | None = None,
     fps: float = 1000.0,
     scale: float = 1.0,
+    upsampler: str = "histospline",
     device: str = "cpu",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[FrameBatch]:
@@ -114,9 +120,13 @@ def magnify_recording(
     alpha : float
         Total factor, displacement in the output over true displacement.
     band_hz : tuple of float, optional
-        Limits in Hz of sensor time: selects band mode; without it static mode.
+        Limits in Hz of sensor time, for band mode.
     method : str
         One of `spikemm.magnification.MAGNIFIERS`.
+    mode : {'static', 'dynamic', 'band'}, optional
+        Which motion is magnified; by default band where there is one, else static.
+    axis, regions, steady, method_weights
+        See `spikemm.magnification.MagnifierOptions`, where the last is called ``weights``.
     front : FrontSpec, optional
         The front end, ``interval:32`` by default.
     weights : path, optional
@@ -127,6 +137,8 @@ def magnify_recording(
         Frames per second of sensor time; must divide the sensor's rate.
     scale : float
         Upsampling factor from 1 up; 1 leaves the frames as they are.
+    upsampler : str
+        One of `spikemm.upsampling.UPSAMPLERS`.
     device : str
         Torch device from the reconstruction on.
     on_progress : callable, optional
@@ -150,7 +162,7 @@ def magnify_recording(
     magnifier = make_magnifier(
         method,
         alpha=alpha,
-        mode="static" if band_hz is None else "band",
+        mode=mode or ("static" if band_hz is None else "band"),
         band_hz=band_hz,
         rate_hz=recording.rate_hz,
         hop=hop,
@@ -158,13 +170,17 @@ def magnify_recording(
         height=height,
         width=width,
         device=device,
+        axis=axis,
+        regions=tuple(regions),
+        steady=steady,
+        weights=method_weights,
     )
-    upsampler = make_upsampler("histospline", scale=scale, height=height, width=width, device=device)
+    enlarge = make_upsampler(upsampler, scale=scale, height=height, width=width, device=device)
     frames = reconstruct_recording(
         recording, front, hop=hop, weights=weights, calibration=calibration, device=device, on_progress=on_progress
     )
     magnified = (magnifier.push(batch) for batch in frames)
-    return magnified if scale == 1.0 else (upsampler.push(batch) for batch in magnified)
+    return magnified if scale == 1.0 else (enlarge.push(batch) for batch in magnified)
 
 
 def _encoded(

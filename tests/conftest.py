@@ -44,6 +44,17 @@ def recordings() -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def oh2018_release() -> Path:
+    """Weights that Oh et al. released, with an input and output pair; without them, what needs them skips."""
+    recordings = os.environ.get("SPIKEMM_RECORDINGS")
+    beside = str(Path(recordings).parent / "weights") if recordings else ""
+    path = Path(os.environ.get("SPIKEMM_WEIGHTS") or beside or "weights") / "oh2018_official.npz"
+    if not path.is_file():
+        pytest.skip("oh2018_official.npz is not in SPIKEMM_WEIGHTS, nor in weights beside SPIKEMM_RECORDINGS")
+    return path
+
+
 @dataclass(frozen=True)
 class _Moved:
     """What paints a scene, its origin moved to the right and down."""

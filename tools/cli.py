@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.environment import keep_freed_memory, thread_environment
-from tools import bench, calibrate, ctl, evaluate, info, magnify, run, simulate, top, train
+from tools import bench, calibrate, ctl, evaluate, info, magnify, run, simulate, top, train, weights
 
 __all__ = ["app", "main"]
 
@@ -33,6 +33,7 @@ app.command("simulate")(simulate.simulate)
 app.command("info")(info.info)
 app.command("calibrate")(calibrate.calibrate)
 app.add_typer(train.app, name="train")
+app.add_typer(weights.app, name="weights")
 app.add_typer(evaluate.app, name="evaluate")
 app.command("bench")(bench.bench)
 app.add_typer(ctl.app, name="ctl")

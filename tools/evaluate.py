@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tools.evaluate_magnification import magnification
 from tools.open_recording import open_recording
 from tools.options import CalibrationPath, Flip, Height, RateHz, Width, finite
 
@@ -26,7 +27,10 @@ app = typer.Typer(
 
 @app.callback()
 def _group() -> None:
-    """Keep `reconstruction` a command of its own name."""
+    """Make a group of the commands, one for what is judged."""
+
+
+app.command("magnification")(magnification)
 
 
 @app.command()

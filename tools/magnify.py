@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -12,11 +12,10 @@ from tools.options import CalibrationPath, Flip, Height, RateHz, RecordingPath, 
 
 if TYPE_CHECKING:
     from spikemm.batch import FrameBatch
-    from spikemm.front import FrontSpec
-    from spikemm.recording import Recording
 
 __all__ = ["magnify"]
 
+_MOTION = "Which motion is magnified"
 _ENDINGS = (".mp4", ".avi", ".npz", ".png")
 
 
@@ -49,8 +48,56 @@ def magnify(
         ),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="warp (moves the picture; exact) or linear (adds light; fast, noisy).")
+        str,
+        typer.Option(
+            help="warp: moves the picture, the most exact. riesz, phase: turn local phases, for motion too tangled to "
+            "follow. linear: adds light; fast, noisy. compact, mdlmm, oh2018: learned; the last needs --method-weights."
+        ),
     ] = "warp",
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            help="static: displacement from the mean of the last second. dynamic: motion from frame to frame. band: "
+            "what vibrates within --band.",
+            show_default="band with --band, else static",
+            rich_help_panel=_MOTION,
+        ),
+    ] = None,
+    axis: Annotated[
+        str | None,
+        typer.Option(
+            help="x or y: magnify only this component of the motion (not of linear and oh2018).",
+            show_default="both",
+            rich_help_panel=_MOTION,
+        ),
+    ] = None,
+    region: Annotated[
+        tuple[int, int, int, int] | None,
+        typer.Option(
+            metavar="X Y W H",
+            help="Magnify only inside this rectangle, px.",
+            show_default="everywhere",
+            rich_help_panel=_MOTION,
+        ),
+    ] = None,
+    steady: Annotated[
+        tuple[int, int, int, int] | None,
+        typer.Option(
+            metavar="X Y W H",
+            help="A rectangle that stands still in the scene, px: frames are put back by its motion, against a camera "
+            "that shakes.",
+            show_default="the camera stands still",
+            rich_help_panel=_MOTION,
+        ),
+    ] = None,
+    method_weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Networks of --method compact, mdlmm or oh2018: a file.",
+            show_default="those of the package",
+            rich_help_panel=_MOTION,
+        ),
+    ] = None,
     front: Annotated[
         str,
         typer.Option(
@@ -80,6 +127,13 @@ def magnify(
         typer.Option(min=0, callback=finite, help="Frames per second of sensor time; must divide the sensor's rate."),
     ] = 1000.0,
     scale: Annotated[float, typer.Option(min=1, max=8, callback=finite, help="Upsampling of the picture.")] = 1.0,
+    upsampler: Annotated[
+        str,
+        typer.Option(
+            help="How --scale fills in pixels: histospline, linear, bicubic, lanczos; or wire, the paper's network, "
+            "which takes 3 hours for the first 250×400 frame and 85 s for each later one on a CPU."
+        ),
+    ] = "histospline",
     play_fps: Annotated[
         float, typer.Option(min=1, max=240, callback=finite, help="Frames per second at which the video is shown.")
     ] = 25.0,
@@ -122,6 +176,7 @@ def magnify(
     from spikemm.front import FrontSpec
     from spikemm.offline import hop_of, magnify_recording
     from spikemm.whole_file import whole_file
+    from tools.band_facts import band_facts, warn_of_settling
     from tools.progress import progress
 
     spec = FrontSpec(front, window)
@@ -132,15 +187,21 @@ def magnify(
             alpha=alpha,
             band_hz=band,
             method=method,
+            mode=cast(Any, mode),
+            axis=cast(Any, axis),
+            regions=() if region is None else (region,),
+            steady=steady,
+            method_weights=method_weights,
             front=spec,
             weights=weights,
             fps=fps,
             scale=scale,
+            upsampler=upsampler,
             device=pick_device("auto"),
             on_progress=lambda done, _: reached(done),
         )
         if band is not None:
-            _warn_of_settling(recording, band)
+            warn_of_settling(recording, band)
         frames, light, line = _write(batches, unfinished, play_fps)
         if not frames:
             raise RecordingError(
@@ -150,21 +211,8 @@ def magnify(
         ms = 1000 * (perf_counter() - start) / frames
     facts = [f"{out}: {frames} frames", f"{fps:g} fps of sensor time", *([line] if line else [])]
     if band is not None:
-        facts += _band_facts(recording, spec, band, alpha, method, fps, light)
+        facts += band_facts(recording, spec, band, fps, light)
     typer.echo(", ".join([*facts, f"{ms:.1f} ms a frame"]))
-
-
-def _warn_of_settling(recording: "Recording", band: tuple[float, float]) -> None:
-    from spikemm.magnification.temporal import BandPass
-
-    settling = BandPass(*band).settling_seconds
-    if recording.seconds < settling:
-        typer.echo(
-            f"{recording.path}: lasts {1000 * recording.seconds:g} ms, and the filter of a band {band[1] - band[0]:g} "
-            f"Hz wide takes {1000 * settling:g} ms to settle: little or nothing is magnified; "
-            "take a longer recording, a wider --band, or none",
-            err=True,
-        )
 
 
 def _write(batches: "Iterator[FrameBatch]", path: Path, play_fps: float) -> tuple[int, float, str]:
@@ -200,38 +248,3 @@ def _writer(path: Path, play_fps: float) -> Any:
             from nodes.video_writer import VideoWriter
 
             return VideoWriter(path, play_fps)
-
-
-def _band_facts(
-    recording: "Recording",
-    spec: "FrontSpec",
-    band: tuple[float, float],
-    alpha: float,
-    method: str,
-    fps: float,
-    light: float,
-) -> list[str]:
-    """Tell what the user of a band must know: what the window kept at its centre, and the filter's delay."""
-    import torch
-
-    from spikemm.magnification import make_magnifier
-    from spikemm.offline import hop_of
-    from spikemm.response import response_map
-
-    delay = make_magnifier(
-        method,
-        alpha=alpha,
-        mode="band",
-        band_hz=band,
-        rate_hz=recording.rate_hz,
-        hop=hop_of(recording.rate_hz, fps),
-        front=spec.timing,
-        height=recording.height,
-        width=recording.width,
-    ).phase_delay
-    kept = float(response_map(spec.timing, torch.tensor(light), delay.centre_hz, recording.rate_hz))
-    ms = 1000 / recording.rate_hz
-    return [
-        f"{spec} keeps {kept:.0%} at {delay.centre_hz:.0f} Hz (divided out)",
-        f"band filter's delay {delay.envelope_steps * ms:.1f} ms, phase {round(delay.degrees)}°",
-    ]

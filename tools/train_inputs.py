@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 import yaml
@@ -11,9 +11,11 @@ import yaml
 from spikemm.exceptions import OptionError
 
 if TYPE_CHECKING:
-    from spikemm.training import BSNOptions
+    from spikemm.training import BSNOptions, MagnifierTrainingOptions
 
-__all__ = ["read_configuration", "split_inputs", "stated_options"]
+__all__ = ["read_configuration", "read_magnifier_configuration", "split_inputs", "stated_options"]
+
+_Options = TypeVar("_Options", bound=msgspec.Struct)
 
 _CONFIGURATIONS = (".yaml", ".yml")
 
@@ -37,27 +39,20 @@ def split_inputs(inputs: Sequence[Path]) -> tuple[Path | None, list[Path]]:
 
 
 def stated_options(path: Path) -> dict[str, Any]:
-    """Read the options that a YAML file states, as they stand there.
+    """Read the options of a blind-spot network's training that a YAML file states, as they stand there.
 
     Raises
     ------
     OptionError
         If the file cannot be read, or holds an unknown key.
     """
-    stated = _parse(path)
     from spikemm.training import BSNOptions
 
-    known = BSNOptions.__struct_fields__
-    for key in stated:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1)
-            advice = f"did you mean {near[0]!r}?" if near else "remove it"
-            raise OptionError(f"{path}: unknown key {key!r}: {advice}")
-    return stated
+    return _stated(path, BSNOptions, "configs/train_bsn.yaml")
 
 
 def read_configuration(path: Path | None, changes: dict[str, Any]) -> "BSNOptions":
-    """Read the options of a training.
+    """Read the options of the training of a blind-spot network.
 
     Parameters
     ----------
@@ -75,28 +70,53 @@ def read_configuration(path: Path | None, changes: dict[str, Any]) -> "BSNOption
     source = "the command line" if path is None else str(path)
     from spikemm.training import BSNOptions
 
-    try:
-        options = msgspec.convert({**stated, **changes}, BSNOptions)
-    except msgspec.ValidationError as error:
-        raise OptionError(f"{source}: {_where(error, {**stated, **changes})}") from None
+    options = _convert(source, stated, changes, BSNOptions)
     for key in _OF_THE_OTHER[options.architecture]:
         if key in stated:
             raise OptionError(f"{source}: {key} does nothing for the {options.architecture} network: remove it")
     return options
 
 
-def _where(error: msgspec.ValidationError, stated: dict[str, Any]) -> str:
+def read_magnifier_configuration(path: Path, changes: dict[str, Any]) -> "MagnifierTrainingOptions":
+    """Read the options of the training of a magnifier; see `read_configuration`."""
+    from spikemm.training import MagnifierTrainingOptions
+
+    return _convert(
+        str(path),
+        _stated(path, MagnifierTrainingOptions, "configs/train_compact.yaml"),
+        changes,
+        MagnifierTrainingOptions,
+    )
+
+
+def _stated(path: Path, kind: type[msgspec.Struct], example: str) -> dict[str, Any]:
+    stated = _parse(path, example)
+    known = kind.__struct_fields__
+    for key in stated:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            advice = f"did you mean {near[0]!r}?" if near else "remove it"
+            raise OptionError(f"{path}: unknown key {key!r}: {advice}")
+    return stated
+
+
+def _convert(source: str, stated: dict[str, Any], changes: dict[str, Any], kind: type[_Options]) -> _Options:
+    try:
+        return msgspec.convert({**stated, **changes}, kind)
+    except msgspec.ValidationError as error:
+        raise OptionError(f"{source}: {_where(error, {**stated, **changes}, kind)}") from None
+
+
+def _where(error: msgspec.ValidationError, stated: dict[str, Any], kind: type[msgspec.Struct]) -> str:
     what, _, where = str(error).partition(" - at `$.")
     key = where.rstrip("`")
     value = stated.get(key.split("[")[0])
     if what.startswith("Invalid enum value"):
-        from spikemm.training import BSNOptions
-
-        what = f"choose from {', '.join(get_args(get_type_hints(BSNOptions)[key]))}"
+        what = f"choose from {', '.join(get_args(get_type_hints(kind)[key]))}"
     return f"{key} is {value!r}: {what.replace('`', '')}" if key else what.replace("`", "")
 
 
-def _parse(path: Path) -> dict[Any, Any]:
+def _parse(path: Path, example: str) -> dict[Any, Any]:
     try:
         stated = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -104,5 +124,5 @@ def _parse(path: Path) -> dict[Any, Any]:
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise OptionError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(stated, dict):
-        raise OptionError(f"{path}: holds no keys and values: see configs/train_bsn.yaml")
+        raise OptionError(f"{path}: holds no keys and values: see {example}")
     return stated

@@ -19,31 +19,31 @@ class ProgressTable:
     """Call it with every report of a training."""
 
     def __init__(self) -> None:
-        self._begun = False
+        self._columns: list[str] = []
 
     def __call__(self, progress: Progress) -> None:
         """Print one line, the first time below a heading."""
-        if not self._begun:
-            self._begun = True
-            _head(progress)
-        network = "".join(f"{value:7.1f}" for name, value in progress.figures.items() if name.endswith(_OF_NETWORK))
+        if not self._columns:
+            names = list(progress.figures)
+            self._columns = [name for name in names if name.endswith(_OF_NETWORK)] or names
+            _head(progress, self._columns)
+        figures = "".join(f"{progress.figures[name]:7.{1 if name.endswith(_DB) else 2}f}" for name in self._columns)
         typer.echo(
             f"{progress.part:5.0%}{progress.iteration:11d}{progress.seconds:9.0f}{progress.loss:9.3f}"
-            f"{progress.held_out_loss:10.3f}{network}"
+            f"{progress.held_out_loss:10.3f}{figures}"
         )
 
 
-def _head(progress: Progress) -> None:
+def _head(progress: Progress, columns: list[str]) -> None:
     """Say what the columns are; what a pixel knows of itself stays the same all along, and is said here only."""
-    scenes = [name.removesuffix(_OF_NETWORK) for name in progress.figures if name.endswith(_OF_NETWORK)]
-    own = [
-        f"{name.removesuffix(_DB)} {value:.1f}"
-        for name, value in progress.figures.items()
-        if not name.endswith(_OF_NETWORK)
-    ]
-    if scenes:
-        typer.echo(f"PSNR (dB) of the network, last columns: {'; '.join(scenes)}")
+    if network := [name.removesuffix(_OF_NETWORK) for name in columns if name.endswith(_OF_NETWORK)]:
+        own = [
+            f"{name.removesuffix(_DB)} {value:.1f}" for name, value in progress.figures.items() if name not in columns
+        ]
+        typer.echo(f"PSNR (dB) of the network, last columns: {'; '.join(network)}")
         typer.echo(f"PSNR (dB) of the pixel itself, to compare: {'; '.join(own)}")
+    elif columns:
+        typer.echo(f"last columns: {'; '.join(columns)}")
     typer.echo(f"{'done':>5}{'iteration':>11}{'seconds':>9}{'loss':>9}{'held out':>10}")
 
 

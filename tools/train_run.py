@@ -1,24 +1,22 @@
 """A run of `spikemm train bsn`: from options to weights with their card."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from spikemm.calibration import calibration_of
 from spikemm.device import pick_device
-from spikemm.exceptions import OptionError, WeightsError
+from spikemm.exceptions import WeightsError
 from spikemm.recording import Recording
-from spikemm.training import BSNOptions, BSNTraining, Progress, Source, adapt, train
+from spikemm.training import BSNOptions, BSNTraining, Source, adapt, train
 from spikemm.weights import ModelCard, save_network
-from tools.output_folder import ready_folder
-from tools.train_progress import ProgressTable, first_interrupt_noted
+from tools.train_progress import ProgressTable
+from tools.train_weights import checkpointed, figures_of, ready_weights, today
 from tools.trained import Trained, arguments_of
 
 __all__ = ["Run"]
 
-_SUFFIX = ".safetensors"
 _SUMMARIES = {
     "compact": "Guesses a pixel's light from its neighbours in six `interval` maps, at a short window and at one eight "
     "times as long, in spikes per step. It never sees the pixel itself: use it beside the pixel's own estimate.",
@@ -57,36 +55,25 @@ class Run:
     def __init__(
         self, out: Path, options: BSNOptions, recordings: Sequence[Recording], *, command: str, seed: int, device: str
     ) -> None:
-        if out.suffix != _SUFFIX:
-            raise OptionError(f"{out}: the name of weights ends in {_SUFFIX}")
+        ready_weights(out)
         self._out, self._options, self._recordings = out, options, recordings
         self._command, self._seed, self._device = command, seed, pick_device(device)
         self._sources = [Source.split(recording, calibration_of(recording)) for recording in recordings]
-        ready_folder(out.parent)
 
     def train(self, *, minutes: float | None, resume: bool, checkpoint_s: float) -> None:
         """Train, tell how it goes, write the weights; the checkpoints go when these are there."""
         training = BSNTraining(self._options, seed=self._seed, device=self._device, sources=self._sources)
-        checkpoints = self._out.with_suffix(".checkpoints")
-        try:
-            with first_interrupt_noted() as stop:
-                last = train(
-                    training,
-                    minutes=minutes,
-                    checkpoints=checkpoints,
-                    resume=resume,
-                    checkpoint_s=checkpoint_s,
-                    on_progress=ProgressTable(),
-                    stop=stop,
-                )
-        except KeyboardInterrupt:
-            if any(checkpoints.glob(f"*{_SUFFIX}")):
-                typer.echo(f"resume with: {self._command} --resume", err=True)
-            raise
-        self._write(training, _data(self._options, self._recordings), _figures(last))
-        for file in checkpoints.glob(f"*{_SUFFIX}"):
-            file.unlink()
-        checkpoints.rmdir()
+        with checkpointed(self._out, self._command) as (checkpoints, stop):
+            last = train(
+                training,
+                minutes=minutes,
+                checkpoints=checkpoints,
+                resume=resume,
+                checkpoint_s=checkpoint_s,
+                on_progress=ProgressTable(),
+                stop=stop,
+            )
+            self._write(training, _data(self._options, self._recordings), figures_of(last))
 
     def adapt(self, trained: Trained, *, minutes: float | None) -> None:
         """Fit trained weights to the recordings; write them if they gained.
@@ -107,7 +94,7 @@ class Run:
                 f"keep {trained.path}, or take a longer recording"
             )
         data = f"{trained.path.stem}, fitted to {_data(self._options, self._recordings)}"
-        self._write(training, data, {"held-out loss before": f"{before:.4f}", **_figures(result.after)})
+        self._write(training, data, {"held-out loss before": f"{before:.4f}", **figures_of(result.after)})
         typer.echo(f"held-out loss: {before:.4f} before, {after:.4f} after {result.after.iteration} iterations")
 
     def _write(self, training: BSNTraining, data: str, figures: Mapping[str, str]) -> None:
@@ -119,7 +106,7 @@ class Run:
             seed=self._seed,
             figures=figures,
             limits=_LIMITS,
-            date=datetime.now(UTC).date().isoformat(),
+            date=today(),
         )
         # All arguments, given or not: a later version may have other defaults.
         arguments = arguments_of(training.network)
@@ -138,12 +125,3 @@ def _data(options: BSNOptions, recordings: Sequence[Recording]) -> str:
     if options.simulated == 0.0:
         return f"recordings: {names}"
     return f"{simulated}, {options.simulated:.0%} of all; recordings: {names}"
-
-
-def _figures(progress: Progress) -> dict[str, str]:
-    return {
-        "iterations": str(progress.iteration),
-        "minutes": f"{progress.seconds / 60.0:.1f}",
-        "held-out loss": f"{progress.held_out_loss:.4f}",
-        **{name: f"{value:.2f}" for name, value in progress.figures.items()},
-    }

@@ -19,15 +19,42 @@ band
 Formula (12) of Zhang et al., *SpikeMM*, writes the factor as 1 + α; here it is the whole factor.
 """
 
+from pathlib import Path
+
 from spikemm.exceptions import OptionError
-from spikemm.magnification.base import FrameMagnifier, Magnifier, MagnifierOptions, Mode, PhaseDelay
+from spikemm.magnification.base import FrameMagnifier, Magnifier
+from spikemm.magnification.delay import PhaseDelay, phase_delay
+from spikemm.magnification.learned.compact import CompactMagnifier
+from spikemm.magnification.learned.mdlmm import MdlmmMagnifier
+from spikemm.magnification.learned.oh2018 import Oh2018Magnifier
 from spikemm.magnification.linear import LinearMagnifier
+from spikemm.magnification.options import Axis, MagnifierOptions, Mode, Region
+from spikemm.magnification.riesz import RieszMagnifier
+from spikemm.magnification.steerable import SteerableMagnifier
 from spikemm.magnification.warp import WarpMagnifier
 from spikemm.maps import MapSpec
 
-__all__ = ["MAGNIFIERS", "Magnifier", "PhaseDelay", "make_magnifier"]
+__all__ = [
+    "MAGNIFIERS",
+    "Axis",
+    "Magnifier",
+    "MagnifierOptions",
+    "Mode",
+    "PhaseDelay",
+    "Region",
+    "make_magnifier",
+    "phase_delay",
+]
 
-MAGNIFIERS: dict[str, type[FrameMagnifier]] = {"linear": LinearMagnifier, "warp": WarpMagnifier}
+MAGNIFIERS: dict[str, type[FrameMagnifier]] = {
+    "warp": WarpMagnifier,
+    "riesz": RieszMagnifier,
+    "phase": SteerableMagnifier,
+    "linear": LinearMagnifier,
+    "compact": CompactMagnifier,
+    "mdlmm": MdlmmMagnifier,
+    "oh2018": Oh2018Magnifier,
+}
 """The methods by name."""
 
 
@@ -43,6 +70,10 @@ def make_magnifier(
     height: int,
     width: int,
     device: str = "cpu",
+    axis: Axis | None = None,
+    regions: tuple[Region, ...] = (),
+    steady: Region | None = None,
+    weights: Path | None = None,
 ) -> Magnifier:
     """Build a magnifier; `MagnifierOptions` says what the options mean.
 
@@ -63,5 +94,9 @@ def make_magnifier(
         height=height,
         width=width,
         device=device,
+        axis=axis,
+        regions=regions,
+        steady=steady,
+        weights=weights,
     )
     return MAGNIFIERS[method](options)

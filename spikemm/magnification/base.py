@@ -1,96 +1,25 @@
 """What every magnifier is, and the part that all of them share: options, restarts, the batch loop."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from math import isfinite
-from typing import Literal, Protocol
+from typing import ClassVar, Protocol
 
-import numpy as np
 import torch
 
 from spikemm.batch import FrameBatch
 from spikemm.exceptions import OptionError, ShapeError
+from spikemm.magnification.claim import Claim
+from spikemm.magnification.delay import PhaseDelay, phase_delay
+from spikemm.magnification.options import MagnifierOptions
+from spikemm.magnification.regions import soft_regions
+from spikemm.magnification.stabiliser import Stabiliser
 from spikemm.magnification.temporal import BandPass, Difference, SlowMeanRemoved, TemporalFilter, check_band
-from spikemm.maps import MapSpec
 from spikemm.response import require_response
 
-__all__ = ["FrameMagnifier", "Magnifier", "MagnifierOptions", "Mode", "PhaseDelay"]
-
-Mode = Literal["static", "dynamic", "band"]
+__all__ = ["FrameMagnifier", "Magnifier"]
 
 SLOW_SECONDS = 1.0
 """Time constant of the reference in static mode, in seconds of sensor time."""
-
-MINIMUM_SIZE = 16
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseDelay:
-    """How late the magnified motion is against the motion in the unmagnified frames.
-
-    Attributes
-    ----------
-    centre_hz : float
-        Frequency at which the other figures hold; 0 outside band mode.
-    degrees : float
-        Phase at the centre.
-    steps : float
-        The same in sensor steps.
-    envelope_steps : float
-        Delay of a motion's onset (group delay at the centre) in sensor steps.
-    """
-
-    centre_hz: float
-    degrees: float
-    steps: float
-    envelope_steps: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MagnifierOptions:
-    """Everything that a magnifier is built from.
-
-    Attributes
-    ----------
-    alpha : float
-        Total factor: displacement in the output over true displacement of the scene. 0 freezes, below 1 attenuates.
-    mode : {'static', 'dynamic', 'band'}
-        Which motion is magnified, see `spikemm.magnification`.
-    band_hz : tuple of float or None
-        Limits in Hz of sensor time; needed in band mode, and only there.
-    rate_hz : float
-        Steps per second of the sensor.
-    hop : int
-        Steps from frame to frame; a stream whose hop is raised keeps its band.
-    front : MapSpec
-        The front end that made the frames; its response at the band's centre is divided out.
-    height, width : int
-        Size of the frames, at least 16×16.
-    device : str
-        Torch device of the frames.
-    """
-
-    alpha: float
-    mode: Mode
-    band_hz: tuple[float, float] | None
-    rate_hz: float
-    hop: int
-    front: MapSpec
-    height: int
-    width: int
-    device: str
-
-    def __post_init__(self) -> None:
-        if self.mode not in ("static", "dynamic", "band"):
-            raise OptionError(f"magnification mode {self.mode!r} is unknown; take static, dynamic or band")
-        if (self.mode == "band") != (self.band_hz is not None):
-            raise OptionError(
-                f"mode {self.mode} with band {self.band_hz}: band mode needs a band, the others take none"
-            )
-        if min(self.height, self.width) < MINIMUM_SIZE:
-            raise OptionError(
-                f"frames of {self.height}×{self.width} are too small: {MINIMUM_SIZE}×{MINIMUM_SIZE} at least"
-            )
 
 
 class Magnifier(Protocol):
@@ -125,11 +54,30 @@ class FrameMagnifier(ABC):
     ------
     OptionError
         If `alpha` is negative or not finite; if the band is not 0 < low < high < half the frame rate; if the front
-        end keeps less than 0.3 of the band's centre even in full light.
+        end keeps less than 0.3 of the band's centre even in full light; if an axis or weights are given to a method
+        that has no use for them.
     """
 
+    claim: ClassVar[Claim]
+    """Where the method's gain is right."""
+
+    directional: ClassVar[bool] = False
+    """Whether the method knows the direction of motion, and can magnify along one axis alone."""
+
+    learned: ClassVar[bool] = False
+    """Whether it has networks."""
+
     def __init__(self, options: MagnifierOptions) -> None:
-        self._options = options
+        if options.axis is not None and not self.directional:
+            raise OptionError(
+                f"axis {options.axis}: this method does not know where motion goes; take warp, riesz, phase, "
+                "compact or mdlmm"
+            )
+        if options.weights is not None and not self.learned:
+            raise OptionError(f"weights {options.weights}: this method has no networks; leave them out")
+        self._options = o = options
+        self._mask = soft_regions(o.regions, o.height, o.width, o.device) if o.regions else None
+        self._stabiliser = Stabiliser(o.steady, o.height, o.width, o.device) if o.steady else None
         self._last_step: int | None = None
         self._begun = False
         self.alpha = options.alpha
@@ -178,15 +126,8 @@ class FrameMagnifier(ABC):
     @property
     def phase_delay(self) -> PhaseDelay:
         """The filter's known delay at the band's centre; none outside band mode."""
-        if self._band_hz is None:
-            return PhaseDelay(0.0, 0.0, 0.0, 0.0)
-        o, band = self._options, BandPass(*self._band_hz)
-        centre = band.centre_hz(o.hop / o.rate_hz)
-        width = 1e-3 * (band.high_hz - band.low_hz)
-        at, below, above = (band.response(f, o.hop / o.rate_hz) for f in (centre, centre - width, centre + width))
-        degrees = float(-np.angle(at, deg=True))
-        envelope = float(np.angle(below / above)) / (4.0 * np.pi * width) * o.rate_hz
-        return PhaseDelay(centre, degrees, degrees / 360.0 / centre * o.rate_hz, envelope)
+        o = self._options
+        return phase_delay(self._band_hz, o.hop / o.rate_hz, o.rate_hz)
 
     def push(self, batch: FrameBatch) -> FrameBatch:
         """Magnify the frames of a batch, the result being the same however the stream is cut into batches.
@@ -215,14 +156,22 @@ class FrameMagnifier(ABC):
             if not self._begun:
                 self._require_light(frame)
                 self._begun = True
-            self._filter, self._seconds = self._make_filter(), 0.0
-            self._restart(frame)
-            seconds = 0.0
+            seconds = self._start(frame)
         else:
             seconds = (step - self._last_step) / self._options.rate_hz
+            self._seconds += seconds
+            frame = frame if self._stabiliser is None else self._stabiliser.push(frame, seconds)
         self._last_step = step
-        self._seconds += seconds
-        return self._magnify(frame, seconds)
+        magnified = self._magnify(frame, seconds)
+        return magnified if self._mask is None else torch.lerp(frame, magnified, self._mask)
+
+    def _start(self, frame: torch.Tensor) -> float:
+        self._filter, self._seconds = self._make_filter(), 0.0
+        if self._stabiliser is not None:
+            self._stabiliser.reset()
+            self._stabiliser.push(frame, 0.0)
+        self._restart(frame)
+        return 0.0
 
     def _require_light(self, frame: torch.Tensor) -> None:
         """Refuse a scene whose light, weighted by itself since dark parts show little, is too low for the band."""

@@ -1,9 +1,12 @@
 """Eulerian magnification: multiply what changes at each pixel."""
 
+from typing import ClassVar
+
 import torch
 from torch.nn.functional import pad
 
 from spikemm.magnification.base import FrameMagnifier
+from spikemm.magnification.claim import Claim
 from spikemm.response import KEPT, response_map
 
 __all__ = ["LinearMagnifier"]
@@ -25,12 +28,15 @@ class LinearMagnifier(FrameMagnifier):
 
     Notes
     -----
-    Right while alpha·δ < λ/8 for structures of wavelength λ from 6 px up: there gain within 10 %; beyond, edges
+    Right while alpha·δ < λ/8 for structures of wavelength λ from 6 px up: there gain within 10 %; for motions of 0.02
+    to 0.2 px that come out as 1 px at most, and structures from 12 px up, within 25 %. Beyond, edges
     clip and ring and the gain falls. Noise grows by alpha, and flicker is magnified like motion, but for the
     frame's mean, which is left alone. A Laplacian pyramid (Wu et al., *Eulerian Video Magnification*, 2012) with
     one factor for all levels but the finest adds up to the one low-pass used here. Cost: about 1 ms a 250×400
     frame on one core.
     """
+
+    claim: ClassVar[Claim] = Claim(gain=0.25, input_px=(0.02, 0.2), output_px=1.0, wavelength_px=12.0)
 
     def _restart(self, frame: torch.Tensor) -> None:
         self._frames = 0

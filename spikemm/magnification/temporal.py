@@ -121,7 +121,7 @@ class BandPass:
             self._states = [[torch.zeros_like(sample), torch.zeros_like(sample)] for _ in range(2)]
             return torch.zeros_like(sample)
         design = _design(self.low_hz, self.high_hz, seconds)
-        x = (sample - self._rest) * design.gain
+        x = (sample - self._rest).mul_(design.gain)
         for section, state in zip(design.sections, self._states, strict=True):
             x = self._resonate(x, section, state)
         return x
@@ -129,10 +129,12 @@ class BandPass:
     @staticmethod
     def _resonate(x: torch.Tensor, section: _Section, state: list[torch.Tensor]) -> torch.Tensor:
         g, k = section
-        band = (state[0] + g * (x - state[1])) / (1.0 + g * (g + k))
-        low = state[1] + g * band
-        state[0], state[1] = 2.0 * band - state[0], 2.0 * low - state[1]
-        return k * band
+        band = torch.add(state[0], x - state[1], alpha=g).mul_(1.0 / (1.0 + g * (g + k)))
+        low = torch.add(state[1], band, alpha=g)
+        # From a state s to 2·band − s, that is twice the way.
+        state[0].lerp_(band, 2.0)
+        state[1].lerp_(low, 2.0)
+        return band.mul_(k)
 
     def reset(self) -> None:
         """Forget everything."""

@@ -1,12 +1,24 @@
-"""Spatial upsampling by any real factor from 1 up, without ground truth."""
+"""Spatial upsampling by any real factor from 1 up, without ground truth.
+
+``histospline`` is the one to take; ``linear``, ``bicubic`` and ``lanczos`` are the baselines, and ``wire`` is the
+paper's method, which fits a network to every frame: offline, hours a frame.
+"""
 
 from spikemm.exceptions import OptionError
 from spikemm.upsampling.base import Upsampler
 from spikemm.upsampling.histospline import Histospline
+from spikemm.upsampling.interpolation import Bicubic, Lanczos, Linear
+from spikemm.upsampling.wire import Wire
 
 __all__ = ["UPSAMPLERS", "Upsampler", "make_upsampler"]
 
-UPSAMPLERS = {"histospline": Histospline}
+UPSAMPLERS: dict[str, type[Upsampler]] = {
+    "histospline": Histospline,
+    "linear": Linear,
+    "bicubic": Bicubic,
+    "lanczos": Lanczos,
+    "wire": Wire,
+}
 """The methods by name."""
 
 
@@ -15,7 +27,7 @@ def make_upsampler(method: str, *, scale: float, height: int, width: int, device
 
     Parameters
     ----------
-    method : {'histospline'}
+    method : {'histospline', 'linear', 'bicubic', 'lanczos', 'wire'}
         The method.
     scale : float
         Factor from 1 up; the output has round(height·scale) × round(width·scale) pixels.

@@ -18,15 +18,15 @@ class ModelCard:
     data : str
         What it was trained on.
     command : str
-        The command line that trains it again.
-    seed : int
-        Seed of that training.
+        The command line that makes it again.
+    seed : int or None
+        Seed of that training; None where others trained it.
     figures : Mapping
         Measured figures by name, units in the name: ``{"PSNR, normal light (dB)": 43.6}``.
     limits : str
         What it was not trained for, and where it fails.
     date : str
-        Day on which the training ended, as 2025-01-31.
+        Day on which the training ended or the weights were imported, as 2025-01-31.
     licence : str
         SPDX name of the licence of the weights.
     """
@@ -34,7 +34,7 @@ class ModelCard:
     summary: str
     data: str
     command: str
-    seed: int
+    seed: int | None
     figures: Mapping[str, float | str]
     limits: str
     date: str
@@ -61,7 +61,7 @@ class ModelCard:
         facts = {
             "Network": f"`{architecture}`, {parameters:,} parameters, options `{json.dumps(dict(options))}`",
             "Trained on": self.data,
-            "Seed": str(self.seed),
+            "Seed": "unknown" if self.seed is None else str(self.seed),
             "Date": self.date,
             "Licence": self.licence,
             "Contents": f"SHA-256 `{digest}`",

@@ -1,5 +1,6 @@
 """Networks in files: saved with a model card, loaded only where every tensor is what the architecture asks for."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from spikemm.exceptions import OptionError, WeightsError
 from spikemm.weights.card import ModelCard
 from spikemm.weights.container import Container, read_container, replace_file, write_container
 
-__all__ = ["bundled", "load_network", "save_network"]
+__all__ = ["bundled", "load_network", "read_card", "save_network"]
 
 _KIND = "spikemm-network/1"
 _LIMIT_BYTES = 64 << 20
@@ -111,6 +112,35 @@ def load_network(
         network = _build(path, networks[architecture], options)
     network.load_state_dict(contents.tensors)
     return network.eval().to(device)
+
+
+def read_card(path: Path) -> str:
+    """Return the card of a file of weights.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which is read and checked whole.
+
+    Returns
+    -------
+    str
+        The page NAME.md beside it where that is about these very contents; otherwise what the file itself states.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, damaged, or no file of weights.
+    """
+    contents = read_container(path, kind=_KIND, limit_bytes=_LIMIT_BYTES)
+    page = path.with_suffix(".md")
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        text = page.read_text(encoding="utf-8")
+        if contents.digest in text:
+            return text
+    stated = "".join(f"- **{name}:** `{text}`\n" for name, text in sorted(contents.metadata.items()))
+    missing = f"There is no card {page.name} of these contents; the file itself states:"
+    return f"# {path.stem}\n\n{missing}\n\n{stated}- **contents:** SHA-256 `{contents.digest}`\n"
 
 
 def bundled(name: str) -> Path:

@@ -4,7 +4,7 @@ import sys
 
 def test_help_names_every_command(process):
     shown = process("--help").stdout
-    for command in ("run", "magnify", "simulate", "info", "calibrate", "bench", "ctl", "top"):
+    for command in ("run", "magnify", "simulate", "info", "calibrate", "weights", "bench", "ctl", "top"):
         assert re.search(rf"│ {command}\s", shown)
 
 
