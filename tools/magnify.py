@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["magnify"]
 
+_UPSAMPLER = "histospline"
 _MOTION = "Which motion is magnified"
 _ENDINGS = (".mp4", ".avi", ".npz", ".png")
 
@@ -133,7 +134,7 @@ def magnify(
             help="How --scale fills in pixels: histospline, linear, bicubic, lanczos; or wire, the paper's network, "
             "which takes 3 hours for the first 250×400 frame and 85 s for each later one on a CPU."
         ),
-    ] = "histospline",
+    ] = _UPSAMPLER,
     play_fps: Annotated[
         float, typer.Option(min=1, max=240, callback=finite, help="Frames per second at which the video is shown.")
     ] = 25.0,
@@ -169,6 +170,8 @@ def magnify(
     from spikemm.exceptions import RecordingError
 
     check_output(str(out), _ENDINGS)
+    if upsampler != _UPSAMPLER and scale == 1.0:
+        raise typer.BadParameter(f"--upsampler {upsampler}: at --scale 1 there is nothing to fill in; set --scale")
     recording = open_recording(rec, height=height, width=width, rate_hz=rate, flip=flip, calibration=calibration)
 
     # Only now what takes seconds to load: a slip of the pen is answered at once.

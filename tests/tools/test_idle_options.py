@@ -29,6 +29,16 @@ def test_an_evaluation_of_recordings_alone_refuses_options_of_scenes(refused, fo
     assert "--noise, --periods" in refused(*EVALUATE, fork, "--scenes", "none", "--periods", 4, "--noise", 0.1)
 
 
+def test_a_magnification_refuses_what_its_method_has_no_use_for(refused, fork):
+    for arguments, named in (
+        (("--upsampler", "lanczos"), "at --scale 1 there is nothing to fill in"),
+        (("--axis", "x", "--method", "linear"), "does not know where motion goes"),
+        (("--method-weights", "mine.safetensors"), "this method has no networks"),
+        (("--mode", "band"), "band mode needs a band"),
+    ):
+        assert named in refused("magnify", fork, "out.mp4", *arguments)
+
+
 def test_a_training_without_recordings_refuses_their_options(refused, tmp_path):
     (tmp_path / "quick.yaml").write_text("windows: [8]")
     told = refused("train", "bsn", "quick.yaml", "--out", "out.safetensors", "--calibration", "none")
