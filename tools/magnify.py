@@ -52,7 +52,7 @@ def magnify(
         str,
         typer.Option(
             help="warp: moves the picture, the most exact. riesz, phase: turn local phases, for motion too tangled to "
-            "follow. linear: adds light; fast, noisy. compact, mdlmm, oh2018: learned; the last needs --method-weights."
+            "follow. linear: adds light; fast, noisy. compact, mdlmm, oh2018: learned."
         ),
     ] = "warp",
     mode: Annotated[

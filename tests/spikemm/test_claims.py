@@ -7,10 +7,8 @@ from scipy.special import erf
 
 from spikemm.batch import FrameBatch
 from spikemm.magnification import MAGNIFIERS, make_magnifier
-from spikemm.magnification.learned.oh2018_release import read_release
 from spikemm.maps import MapSpec
 from spikemm.metrics import displacement, fit_sine
-from spikemm.weights import ModelCard, save_network
 
 RATE_HZ, HOP, HZ, BAND = 20_000.0, 20, 50.0, (38.0, 66.0)
 HEIGHT, WIDTH = 72, 104
@@ -51,23 +49,6 @@ def cases():
                 yield pytest.param(method, amplitude, alpha, id=f"{method}, {amplitude:.3f} px × {alpha:.1f}")
 
 
-@pytest.fixture(scope="session")
-def weights(request, tmp_path_factory):
-    """Weights of methods of which none come with the package."""
-
-    def of(method):
-        if method != "oh2018":
-            return None
-        path = tmp_path_factory.getbasetemp() / "oh2018.safetensors"
-        if not path.exists():
-            network, _ = read_release(request.getfixturevalue("oh2018_release"))
-            card = ModelCard(summary="-", data="-", command="-", seed=None, figures={}, limits="-", date="2026-01-01")
-            save_network(path, network, architecture="oh2018", options=network.options, card=card)
-        return path
-
-    return of
-
-
 def shown_gain(magnifier, picture, amplitude):
     steps = np.arange(SETTLED + MEASURED) * HOP
     moves = amplitude * np.sin(2 * np.pi * HZ * steps / RATE_HZ)
@@ -87,7 +68,7 @@ def test_a_claim_is_at_most_a_quarter_wide_and_written_in_the_docstring(method):
 
 @pytest.mark.parametrize("shape", ["texture", "edge"])
 @pytest.mark.parametrize(("method", "amplitude", "alpha"), list(cases()))
-def test_the_gain_is_what_the_method_claims(method, amplitude, alpha, shape, weights):
+def test_the_gain_is_what_the_method_claims(method, amplitude, alpha, shape):
     claim = MAGNIFIERS[method].claim
     magnifier = make_magnifier(
         method,
@@ -99,7 +80,6 @@ def test_the_gain_is_what_the_method_claims(method, amplitude, alpha, shape, wei
         front=MapSpec("rate", 1),
         height=HEIGHT,
         width=WIDTH,
-        weights=weights(method),
     )
     picture = edge if shape == "edge" else texture(claim.wavelength_px)
     assert shown_gain(magnifier, picture, amplitude) == pytest.approx(alpha, rel=claim.gain)

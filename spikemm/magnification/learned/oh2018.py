@@ -16,8 +16,9 @@ class Oh2018Magnifier(LearnedMagnifier):
     -----
     Never measure on its output: the network paints what looks right. What it takes for noise, anything to which less
     than about 1 px would be added, it hardly magnifies; from 1.3 px on, for motions of 0.03 to 1 px that come out up to
-    10 px, the gain is within 15 %. How much of the gain a clean frame shows depends on
-    (alpha − 1)·δ, the motion added to an amplitude δ; with the weights that the authors released, at alpha 10:
+    10 px, the gain is within 15 %. That holds for the package's weights, of a network a quarter as wide that was
+    trained on a CPU, and for those that the authors released (``spikemm weights import oh2018 FILE``). How much of the
+    gain a clean frame shows depends on (alpha − 1)·δ, the motion added to an amplitude δ; with the latter, at alpha 10:
 
     ======================  ====  ====  ====  ====  ====  ====
     added, px               0.45  0.9   1.35  1.8   4.5   9
@@ -29,8 +30,8 @@ class Oh2018Magnifier(LearnedMagnifier):
     of 4 to 6 px come out 20 % too far up to 2 px. alpha below 1, which the network has not learnt, takes the change
     off the shape features linearly: gain within 0.02 of alpha, and 0 freezes.
 
-    Cost: 0.55 s a 250×400 frame on one thread of an AMD EPYC in float32, four fifths of it the decoder, which in
-    bfloat16 would take half as long and miss by up to 0.2 % of the light. That is a method for a GPU or for short
+    Cost at full width: 0.55 s a 250×400 frame on one thread of an AMD EPYC in float32, four fifths of it the decoder,
+    which in bfloat16 would take half as long and miss by up to 0.2 % of the light: a method for a GPU or for short
     clips. Where the authors compare with the first frame, static mode takes a slow mean of the shape features.
     """
 
