@@ -32,9 +32,6 @@ STRAIGHT = 1e-3
 CURVED = 0.25
 """Part of the explained power that may be left over because pictures are not planes: it is no noise."""
 
-RIDGE = 1e-4
-"""Tikhonov weight, as part of their power, of what is fitted to the light: keeps apart what cannot be told apart."""
-
 ROUNDS = 2
 """Fits to the light, each with less weight for what the one before could not explain: weights by the change itself,
 with which the first has to make do, favour pixels that a flicker has moved little, and leave a tenth of it."""
@@ -123,9 +120,8 @@ class MotionEstimator:
     The gradient in the normal equations is ⅔ of the reference's and ⅓ of the frame's, which makes the one step a
     Padé approximant: a sine of k rad/px moved by d is measured as 3·sin(kd)/(k·(2 + cos(kd))), 0.6 % low at kd =
     1. Every pixel's gradient is multiplied by what the front end keeps of a vibration there, so that bright and
-    dark pixels, with their windows of different length, agree on the displacement of the scene. What the light does,
-    in proportion to a pixel's light and to what the front end keeps of it there, is fitted away from edges and taken
-    out first.
+    dark pixels, with their windows of different length, agree on the displacement of the scene. A global gain and
+    offset, fitted away from edges, takes the lighting out first.
 
     Parameters
     ----------
@@ -177,9 +173,9 @@ class MotionEstimator:
         reference = self._reference
         assert reference is not None, "no reference yet"
         seen = self._differentiate(frame)
-        gain, offset = _lighting(seen[0], reference, self._response)
-        seen[0] -= offset
-        seen = seen / gain
+        gain, offset = _lighting(seen[0], reference)
+        seen = seen * gain
+        seen[0] += offset
         return _solve(self._moments(seen, reference), noise, seen[0])
 
     def _moments(self, seen: torch.Tensor, reference: _Reference) -> torch.Tensor:
@@ -191,21 +187,21 @@ class MotionEstimator:
         return smooth_cells(avg_pool2d(torch.stack(products)[None], CELL // 2)[0])
 
 
-def _lighting(smooth: torch.Tensor, reference: _Reference, response: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gain (h, w) and offset that `smooth` has over the reference, as told away from edges."""
-    b, change = reference.seen[0], (smooth - reference.seen[0]).flatten()
-    # A flicker shows as light times what the front end keeps of it there; a lamp that is dimmed, as light alone.
-    basis = torch.stack((torch.ones_like(b), b, b * response)).flatten(1)
-    left = change
+def _lighting(smooth: torch.Tensor, reference: _Reference) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gain and offset that give `smooth` the level and contrast that the reference has away from edges."""
+    a, b = smooth, reference.seen[0]
+    left = a - b
+    usual = 9.0 * (left[::2, ::2] ** 2).median() + DARK**2
     for _ in range(ROUNDS):
         # What came in or left must not count as light: pixels that are further off than most weigh little.
-        square = left * left
-        weighted = basis * (reference.level_weight.flatten() / (1.0 + square / (9.0 * square[::7].median() + DARK**2)))
-        moments = (weighted @ basis.T).double()
-        ridge = RIDGE * torch.diag(moments.diagonal()) + DARK**2 * torch.eye(3, device=b.device)
-        fitted = torch.linalg.solve(moments + ridge, (weighted @ change).double()).float()
-        left = change - fitted @ basis
-    return (1.0 + fitted[1] + fitted[2] * response).clamp(min=0.1), fitted[0]
+        w = reference.level_weight / (1.0 + left * left / usual)
+        w = w / w.sum().clamp(min=1e-6)
+        mean_a, mean_b = (w * a).sum(), (w * b).sum()
+        spread_a, spread_b = (w * a * a).sum() - mean_a**2, (w * b * b).sum() - mean_b**2
+        gain = ((spread_b.clamp(min=0) + 1e-8) / (spread_a.clamp(min=0) + 1e-8)).sqrt()
+        offset = mean_b - gain * mean_a
+        left = torch.addcmul(offset - b, a, gain)
+    return gain, offset
 
 
 def _solve(moments: torch.Tensor, noise: torch.Tensor, levelled: torch.Tensor) -> Measurement:

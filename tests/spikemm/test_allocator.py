@@ -28,4 +28,5 @@ def faults(keep):
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's allocator adapts to what is freed")
 def test_frames_reuse_the_memory_of_the_frames_before():
-    assert faults(keep=True) < 0.1 * faults(keep=False)
+    # Without it there are some 8,000, or none, as what was freed before has it.
+    assert faults(keep=True) < 100
