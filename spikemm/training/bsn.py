@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from spikemm.exceptions import WeightsError
 from spikemm.training.held_out import HeldOutScenes
 from spikemm.training.options import BSNOptions
+from spikemm.training.resumable import Resumable
 from spikemm.training.samples import Batch, draw_batch
 from spikemm.training.streams import Source, Stream, StreamPool, simulate_stream
-from spikemm.weights.checkpoint import TrainingState
 
 __all__ = ["BSNTraining"]
 
@@ -27,7 +26,7 @@ _HELD_OUT_BATCHES = 8
 _LARGEST_GRADIENT = 1.0
 
 
-class BSNTraining:
+class BSNTraining(Resumable):
     """A training that can go on from any iteration.
 
     Streams and samples depend on the seed and the iteration's number alone. So the same seed gives the same weights (on
@@ -101,33 +100,6 @@ class BSNTraining:
     def figures(self) -> dict[str, float]:
         """Return PSNRs on scenes with truth, dB by name."""
         return self._scenes.figures(self.network, self._device)
-
-    def state(self) -> TrainingState:
-        """Copy what the next iteration depends on."""
-        return TrainingState.capture(
-            self.network,
-            self._optimizer,
-            iteration=self.iteration,
-            options=self._identity,
-            notes={"seconds": self.seconds},
-        )
-
-    def restore(self, state: TrainingState) -> None:
-        """Go on from a state.
-
-        Raises
-        ------
-        WeightsError
-            If it is that of a training with other options.
-        """
-        for name, value in self._identity.items():
-            if state.options.get(name) != value:
-                raise WeightsError(
-                    f"the checkpoint of iteration {state.iteration} was made with {name} {state.options.get(name)}, "
-                    f"not {value}: give the same, or train into another folder"
-                )
-        state.restore(self.network, self._optimizer)
-        self.iteration, self.seconds = state.iteration, state.notes["seconds"]
 
     @property
     def _identity(self) -> dict[str, Any]:

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from spikemm.exceptions import WeightsError
+from spikemm.magnification.learned.base import MotionNetwork
 from spikemm.magnification.learned.shift import ShiftNetwork
 from spikemm.training.magnified_scenes import MagnifiedScenes
 from spikemm.training.magnifier_options import MagnifierTrainingOptions
 from spikemm.training.motion_loss import motion_loss, picture_loss
 from spikemm.training.motion_pairs import MotionPairs, draw_pairs
-from spikemm.weights.checkpoint import TrainingState
+from spikemm.training.resumable import Resumable
 
 __all__ = ["MagnifierTraining"]
 
@@ -26,7 +26,7 @@ _HELD_OUT_BATCHES = 8
 _LARGEST_GRADIENT = 1.0
 
 
-class MagnifierTraining:
+class MagnifierTraining(Resumable):
     """A training that can go on from any iteration.
 
     Pairs depend on the seed and the iteration's number alone. So the same seed gives the same weights (on one CPU
@@ -47,6 +47,8 @@ class MagnifierTraining:
     seconds : float
         Time that they took.
     """
+
+    network: MotionNetwork
 
     def __init__(self, options: MagnifierTrainingOptions, *, seed: int, device: str = "cpu") -> None:
         self._options, self._seed, self._device = options, seed, device
@@ -78,33 +80,6 @@ class MagnifierTraining:
     def figures(self) -> dict[str, float]:
         """Return gains and PSNRs on rendered scenes, units in the names."""
         return self._scenes.figures(self.network)
-
-    def state(self) -> TrainingState:
-        """Copy what the next iteration depends on."""
-        return TrainingState.capture(
-            self.network,
-            self._optimizer,
-            iteration=self.iteration,
-            options=self._identity,
-            notes={"seconds": self.seconds},
-        )
-
-    def restore(self, state: TrainingState) -> None:
-        """Go on from a state.
-
-        Raises
-        ------
-        WeightsError
-            If it is that of a training with other options.
-        """
-        for name, value in self._identity.items():
-            if state.options.get(name) != value:
-                raise WeightsError(
-                    f"the checkpoint of iteration {state.iteration} was made with {name} {state.options.get(name)}, "
-                    f"not {value}: give the same, or train into another folder"
-                )
-        state.restore(self.network, self._optimizer)
-        self.iteration, self.seconds = state.iteration, state.notes["seconds"]
 
     @property
     def _identity(self) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
-from spikemm.allocator import keep_freed_memory
 from spikemm.exceptions import OptionError, WeightsError
 from spikemm.magnification.base import FrameMagnifier
 from spikemm.magnification.options import MagnifierOptions
@@ -123,7 +122,6 @@ class LearnedMagnifier(FrameMagnifier):
 
     def __init__(self, options: MagnifierOptions) -> None:
         super().__init__(options)
-        keep_freed_memory()
         self._network = self._load(options.weights)
         multiple = self._network.multiple
         self._padding = 0, -options.width % multiple, 0, -options.height % multiple
