@@ -51,11 +51,7 @@ def magnification(
     quick: Annotated[bool, typer.Option("--quick", help="A try-out on fewer amplitudes and one scene.")] = False,
     full: Annotated[
         bool,
-        typer.Option(
-            "--full",
-            help="Whole pictures of 250×400, noise and flicker at every amplitude, WIRE as published: for a GPU, or a "
-            "night.",
-        ),
+        typer.Option("--full", help="Whole pictures of 250×400, and WIRE as published: for a GPU."),
     ] = False,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of PyTorch and OpenCV.")] = 1,
 ) -> None:
@@ -136,13 +132,12 @@ def _plan(
                 "take smaller ones"
             )
     shown = _words(scenes) if scenes else _words("tuning-fork" if quick else _SCENES)
-    plan = Plan(contenders, factors, amplitudes, shown, fronts=[FrontSpec.parse(text) for text in _FRONTS])
+    fronts = [FrontSpec.parse(text) for text in (_QUICK_FRONTS if quick else _FRONTS)]
+    plan = Plan(contenders, factors, amplitudes, shown, disturbed_px=amplitudes, fronts=fronts)
     if quick:
-        fronts = [FrontSpec.parse(text) for text in _QUICK_FRONTS]
-        return _changed(plan, fronts=fronts, front_scenes=shown[:1], disturbed_px=amplitudes[-1:], wire_iterations=100)
+        return _changed(plan, front_scenes=shown[:1], disturbed_px=amplitudes[-1:], wire_iterations=100)
     if full:
-        shot = Shot(height=250, width=400, settling=96, frames=32)
-        return _changed(plan, shot=shot, disturbed_px=amplitudes, wire_iterations=3000)
+        return _changed(plan, shot=Shot(height=250, width=400, frames=32), wire_iterations=3000)
     return plan
 
 

@@ -41,7 +41,6 @@ _ALPHA = 10.0
 _STILL_ALPHAS = (10.0, 50.0)
 _ABLATION_ALPHAS = (5.0, 10.0)
 _SLOW_SCENE = "long-ruler"
-_DIAGONAL = (0.05, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class Plan:
     amplitudes_px: Sequence[float]
     scenes: Sequence[str]
     shot: Shot = Shot()
-    disturbed_px: Sequence[float] = _DIAGONAL
+    disturbed_px: Sequence[float] = ()
     disturbances: Sequence[tuple[float, float]] = ((0.2, 0.0), (0.0, 0.02), (0.2, 0.02))
     fronts: Sequence[FrontSpec] = ()
     front_scenes: Sequence[str] = (_FASTEST, _SLOW_SCENE)

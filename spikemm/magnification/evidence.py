@@ -25,6 +25,9 @@ AROUND = 8
 FULL_SAY = 2.0
 """Pixels have a say as the expected change squared grows beyond this multiple of the noise; then all have the same."""
 
+UNHEARD = 0.03
+"""A place counts as still where all that have a say there, a whole pixel counting 1, have less than this."""
+
 QUIET = 0.25
 """Part of the picture that is surely as quiet as noise: it tells how much noise there is for the light."""
 
@@ -90,13 +93,19 @@ class Evidence:
         self._left = self._sums[2] - 2.0 * self._sums[0] + self._sums[1]
         self.noise = self._noise(torch.minimum(self._left, self._sums[2]), measured.levelled)
 
+    def rest(self) -> torch.Tensor:
+        """Return how far (2h, 2w), 0 to 1, a pixel is expected to change by less than noise."""
+        if self._sums is None:
+            return torch.ones(())
+        return 1.0 / (1.0 + FULL_SAY * self._sums[1] / self.noise)
+
     def moving(self) -> torch.Tensor:
         """Return the part (2h, 2w), 0 to 1, of the field that applies at each pixel."""
         assert self._sums is not None, "no frame yet"
         (both, expected, seen), left, noise = self._sums, self._left, self.noise
         say = 1.0 / (expected + FULL_SAY * noise)
         votes, voters = spread_cells(smooth_cells(smooth_cells(torch.stack((both * say, expected * say)))))
-        follows = _rise(votes / voters.clamp(min=1e-9), STILL, MOVING)
+        follows = _rise(votes / (voters + UNHEARD), STILL, MOVING)
         over = torch.stack(((left - FACTOR_OF_NOISE * noise).clamp(min=0.0), seen + noise))
         return follows * (1.0 - self._torn(over))
 

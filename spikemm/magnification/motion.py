@@ -160,7 +160,7 @@ class MotionEstimator:
         beyond = pad(response[None, None], (0, wide, 0, high), mode="replicate")
         self._response = avg_pool2d(beyond, 2)[0, 0]
 
-    def measure(self, frame: torch.Tensor, noise: torch.Tensor) -> Measurement:
+    def measure(self, frame: torch.Tensor, noise: torch.Tensor, rest: torch.Tensor | float = 1.0) -> Measurement:
         """Measure the displacement from the reference to `frame`.
 
         Parameters
@@ -169,11 +169,13 @@ class MotionEstimator:
             (H, W) float32.
         noise : torch.Tensor
             (h, w) variance of a smoothed pixel: weighs the data against the prior.
+        rest : torch.Tensor or float
+            (2h, 2w), or one number for all, 0 to 1: how far a pixel is at rest, and tells of the light.
         """
         reference = self._reference
         assert reference is not None, "no reference yet"
         seen = self._differentiate(frame)
-        gain, offset = _lighting(seen[0], reference)
+        gain, offset = _lighting(seen[0], reference, rest)
         seen = seen * gain
         seen[0] += offset
         return _solve(self._moments(seen, reference), noise, seen[0])
@@ -187,14 +189,16 @@ class MotionEstimator:
         return smooth_cells(avg_pool2d(torch.stack(products)[None], CELL // 2)[0])
 
 
-def _lighting(smooth: torch.Tensor, reference: _Reference) -> tuple[torch.Tensor, torch.Tensor]:
+def _lighting(
+    smooth: torch.Tensor, reference: _Reference, rest: torch.Tensor | float
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Gain and offset that give `smooth` the level and contrast that the reference has away from edges."""
     a, b = smooth, reference.seen[0]
     left = a - b
     usual = 9.0 * (left[::2, ::2] ** 2).median() + DARK**2
     for _ in range(ROUNDS):
         # What came in or left must not count as light: pixels that are further off than most weigh little.
-        w = reference.level_weight / (1.0 + left * left / usual)
+        w = rest * reference.level_weight / (1.0 + left * left / usual)
         w = w / w.sum().clamp(min=1e-6)
         mean_a, mean_b = (w * a).sum(), (w * b).sum()
         spread_a, spread_b = (w * a * a).sum() - mean_a**2, (w * b * b).sum() - mean_b**2

@@ -249,3 +249,14 @@ def test_a_summary_orders_the_methods_and_keeps_the_absent_ones():
     assert (slow.method, slow.right, slow.cells, slow.milliseconds) == ("slow", 1, 1, 80.0)
     assert (fast.method, fast.right, fast.over_raw_db) == ("fast", 0, 1.0)
     assert (absent.mean_error, absent.note) == (None, "not measured: no weights")
+
+
+@pytest.mark.parametrize(
+    ("scene", "px", "alpha"), [("tuning-fork", 0.2, 50.0), ("tuning-fork", 1.0, 10.0), ("balloon", 0.3, 10.0)]
+)
+def test_warp_leaves_the_background_beside_what_moves_alone(scene, px, alpha):
+    shot = film(Shot(scene=scene, px=px), make_front_end)
+    [(_, frames)] = Contender("warp").magnified(shot, [alpha])
+    figures = Judge(shot, alpha).figures("warp", frames, 0.0)
+    assert figures.background_px < 0.05
+    assert figures.gain == pytest.approx(1.0, abs=0.03)
