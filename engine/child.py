@@ -149,12 +149,17 @@ class Child:
             member.outlet = Outlet(name, own, live=plan.live, lock=self._hub.lock, wake=self._hub.wake)
             self._hub.outlets.append(member.outlet)
         context.output_pressure = self._pressure
+        context.wake = self._wake
         return member
 
     def _pressure(self) -> float:
         """Return how full the fullest queue behind this process is; in a chain, being late counts as well."""
         late = self._loop.late_s / _LATE_S if self._loop and len(self._members) > 1 else 0.0
         return min(1.0, max([late, *(outlet.pressure() for outlet in self._hub.outlets)]))
+
+    def _wake(self) -> None:
+        if self._loop is not None:
+            self._loop.wake()
 
     def _set_up(self) -> None:
         for member in self._members:

@@ -41,6 +41,8 @@ class Context:
     output_pressure : callable
         Returns how full the fullest ``drop_oldest`` queue behind this process is, from 0 to 1. In a chain, which has no
         queues inside, a message that is 1 s late counts as a full one.
+    wake : callable
+        Ends the `Wait` of a source at once; for a source that is fed by a thread of its own, from any thread.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Context:
     epoch: int = field(init=False)
     flush_before: int = 0
     output_pressure: Callable[[], float] = lambda: 0.0
+    wake: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         """Start in the first epoch."""

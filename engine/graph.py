@@ -26,10 +26,15 @@ class NodeSpec(msgspec.Struct):
     reference: str
     options: msgspec.Struct
     inputs: dict[str, str]
-    policy: Policy | None = None
+    policy: Policy | dict[str, Policy] | None = None
     host: str = ""
     endpoint: str = ""
     threads: int = 1
+
+    def policy_at(self, port: str, fallback: Policy) -> Policy:
+        """Policy of the link that ends at a port."""
+        policy = self.policy.get(port) if isinstance(self.policy, dict) else self.policy
+        return policy or fallback
 
     @property
     def leaves_the_machine(self) -> bool:
@@ -81,7 +86,7 @@ class Graph(msgspec.Struct):
         ordered = {name: by_name[name] for name in _order(by_name)}
         for spec in ordered.values():
             _check_kinds(spec, by_name)
-        live = any(issubclass(spec.node_type, Source) and spec.node_type.live for spec in specs)
+        live = any(issubclass(spec.node_type, Source) and spec.node_type.is_live(spec.options) for spec in specs)
         return cls(ordered, _check_chains(chains, ordered), _wanted(ordered), live)
 
     def edges(self) -> Iterator[Edge]:
@@ -89,7 +94,7 @@ class Graph(msgspec.Struct):
         fallback = Policy.parse("drop_oldest") if self.live else Policy.parse("block")
         for spec in self.nodes.values():
             for port, source in spec.inputs.items():
-                yield Edge(source, spec.name, port, spec.policy or fallback)
+                yield Edge(source, spec.name, port, spec.policy_at(port, fallback))
 
     def consumers(self, name: str) -> list[Edge]:
         """Return the links that read from a node."""
@@ -121,16 +126,28 @@ def _order(by_name: dict[str, NodeSpec]) -> list[str]:
 def _check_kinds(spec: NodeSpec, by_name: dict[str, NodeSpec]) -> None:
     accepts = spec.node_type.accepts
     if isinstance(accepts, dict):
-        if list(spec.inputs) == ["in"] and len(accepts) == 1:
-            spec.inputs = {next(iter(accepts)): spec.inputs["in"]}
-        if spec.inputs.keys() != accepts.keys():
-            raise PipelineError(
-                f"nodes.{spec.name}.inputs: ports {', '.join(spec.inputs)}; {spec.node_type.__name__} has "
-                f"{', '.join(accepts)}"
-            )
+        if list(spec.inputs) == ["in"]:
+            spec.inputs = {_port_for(by_name[spec.inputs["in"]].node_type, accepts): spec.inputs["in"]}
+        _check_ports(spec, accepts)
     for port, source in spec.inputs.items():
         wanted = accepts[port] if isinstance(accepts, dict) else accepts
         _check_kind(spec, source, by_name[source].node_type.emits, wanted)
+
+
+def _port_for(source: type[Node], accepts: dict[str, type[Message]]) -> str:
+    """Find the port that ``inputs: name`` means: the first that takes what the source sends."""
+    fitting = (port for port, kind in accepts.items() if source.emits and issubclass(source.emits, kind))
+    return next(fitting, next(iter(accepts)))
+
+
+def _check_ports(spec: NodeSpec, accepts: dict[str, type[Message]]) -> None:
+    unknown, missing = spec.inputs.keys() - accepts, accepts.keys() - spec.inputs - spec.node_type.optional_ports
+    if not unknown and not missing:
+        return
+    has = ", ".join(f"{port} (optional)" if port in spec.node_type.optional_ports else port for port in accepts)
+    raise PipelineError(
+        f"nodes.{spec.name}.inputs: ports {', '.join(spec.inputs)}; {spec.node_type.__name__} has {has}"
+    )
 
 
 def _check_kind(spec: NodeSpec, source: str, emits: type[Message] | None, wanted: type[Message] | None) -> None:

@@ -208,7 +208,7 @@ class Inlet:
 
     def note_gap(self, message: Message) -> None:
         """Set `message.gap` to the steps that are missing before it on this link, whatever took them."""
-        if message.epoch == self._epoch:
+        if message.epoch == self._epoch and not message.sparse:
             missing = message.step - self._next_step
             if missing >= message.hop:  # less than a hop is the grid of a hop that has changed
                 message.gap = max(message.gap, missing)

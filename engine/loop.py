@@ -12,7 +12,7 @@ from engine.exceptions import ControlError
 from engine.hub import Hub
 from engine.inlet import Arrival, Inbox
 from engine.message import Message
-from engine.node import Node, Sink, Source, Wait, live_options
+from engine.node import Node, Sink, Source, Stage, Wait, live_options
 from engine.outlet import Outlet
 from engine.telemetry import MemberReport
 
@@ -133,6 +133,7 @@ class Loop:
         self.beat = 0
         self.stopping = False
         self.late_s = 0.0
+        self._woken = False
 
     def run(self) -> None:
         """Work until the stream ends, then flush every member."""
@@ -143,6 +144,12 @@ class Loop:
             self._run_inlets()
         for member in self._members:
             self._flush(member)
+
+    def wake(self) -> None:
+        """Let a source that waits be asked again at once, or not begin to wait; may be called from any thread."""
+        with self._hub.lock:
+            self._woken = True
+            self._hub.lock.notify_all()
 
     def turn(self) -> None:
         """Go once round: show that the loop is alive, obey."""
@@ -162,10 +169,11 @@ class Loop:
                 self._emit(member, made, None)
 
     def _wait(self, seconds: float) -> None:
-        """Wait, but no longer than until a command comes or the loop should show that it is alive."""
-        if seconds > 0:
-            with self._hub.lock:
+        """Wait, but no longer than until a command or `wake` comes or the loop should show that it is alive."""
+        with self._hub.lock:
+            if seconds > 0 and not self._woken:
                 self._hub.lock.wait(min(seconds, _PATIENCE_S))
+            self._woken = False
 
     def _run_inlets(self) -> None:
         while True:
@@ -175,6 +183,15 @@ class Loop:
                 self._take(arrival)
             elif all(inlet.ended for inlet in self._hub.inlets):
                 return
+            else:
+                self._idle()
+
+    def _idle(self) -> None:
+        """Let stages make what is due by the clock, such as word that nothing comes any more."""
+        for member in self._members:
+            if isinstance(member.node, Stage):
+                for out in member.node.idle() or ():
+                    self._emit(member, out, member.last)
 
     def _take(self, arrival: Arrival) -> None:
         inlet, message = arrival.inlet, arrival.message
@@ -201,7 +218,7 @@ class Loop:
         if member.outlet is not None and self._room(member, message):
             member.outlet.put(message)
         if member.downstream is not None:
-            self._feed(member.downstream, message, next(iter(_ports(member.downstream))))
+            self._feed(member.downstream, message, _port(member.downstream, message))
 
     def _room(self, member: Member, message: Message) -> bool:
         """Wait for room on `block` links; False if a seek has made the message void meanwhile."""
@@ -220,6 +237,9 @@ class Loop:
             self._emit(member, out, member.last)
 
 
-def _ports(member: Member) -> Iterable[str]:
+def _port(member: Member, message: Message) -> str:
+    """Find the port of a chained node that takes this message; it reads from one node alone."""
     accepts = member.node.accepts
-    return accepts if isinstance(accepts, dict) else ("in",)
+    if not isinstance(accepts, dict):
+        return "in"
+    return next(port for port, kind in accepts.items() if isinstance(message, kind))

@@ -27,8 +27,8 @@ def array(*, optional: bool = False) -> Any:
 
 
 def array_map() -> Any:
-    """Declare a dataclass field that is a dict of name to array, each travelling as one part."""
-    return field(metadata={"array": "map"})
+    """Declare a dataclass field that is a dict of name to array, each travelling as one part; empty by default."""
+    return field(default_factory=dict, metadata={"array": "map"})
 
 
 @dataclass(kw_only=True, eq=False)
@@ -37,6 +37,10 @@ class Message:
 
     Attributes
     ----------
+    kind : str
+        The kind's name on the wire.
+    sparse : bool
+        True for a kind whose messages come now and then: the steps between two of them are not missing.
     step : int
         Sensor step of the first item: the step itself for spikes, the centre of its window for frames.
     count : int
@@ -64,6 +68,7 @@ class Message:
     """
 
     kind: ClassVar[str] = ""
+    sparse: ClassVar[bool] = False
 
     step: int
     count: int = 1

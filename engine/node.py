@@ -46,18 +46,22 @@ class Node:
         The node's options with their types, bounds and defaults; a pipeline file's keys are checked against it.
     accepts : type[Message], dict of str to type[Message], or None
         Kind of message taken, the same on every port or by port name. None: the node takes nothing.
+    optional_ports : frozenset of str
+        Ports that a pipeline may leave unconnected; one port at least is connected.
     emits : type[Message] or None
         Kind of message sent. None: the node sends nothing.
-    policy : Policy or None
-        Policy of its input links where the pipeline names none. None: ``block`` in a replay, ``drop_oldest`` when live.
+    policy : Policy, dict of str to Policy, or None
+        Policy of its input links where the pipeline names none, for all or by port. None, and a port that is not
+        named: ``block`` in a replay, ``drop_oldest`` when live.
     user_errors : tuple of exception types
         Errors whose text is for the user and which a restart cannot cure: they end the run with that one line.
     """
 
     Options: ClassVar[type[msgspec.Struct]] = NoOptions
     accepts: ClassVar[type[Message] | dict[str, type[Message]] | None] = None
+    optional_ports: ClassVar[frozenset[str]] = frozenset()
     emits: ClassVar[type[Message] | None] = None
-    policy: ClassVar[Policy | None] = None
+    policy: ClassVar[Policy | dict[str, Policy] | None] = None
     user_errors: ClassVar[tuple[type[Exception], ...]] = ()
 
     def __init__(self, options: Any, context: Context) -> None:
@@ -116,6 +120,11 @@ class Source(Node):
 
     live: ClassVar[bool] = False
 
+    @classmethod
+    def is_live(cls, options: Any) -> bool:
+        """Tell whether the source waits for nobody; override it where an option decides that."""
+        return cls.live
+
     def produce(self) -> Message | Wait | None:
         """Return the next message, when to ask again, or None at the end of the stream. Never sleeps."""
         raise NotImplementedError
@@ -127,6 +136,10 @@ class Stage(Node):
     def process(self, message: Any, port: str) -> Iterable[Message] | None:
         """Take one message; return those that it brings forth."""
         raise NotImplementedError
+
+    def idle(self) -> Iterable[Message] | None:
+        """Return what is due although no message has come; called some 20 times a second while none does."""
+        return None
 
     def flush(self) -> Iterable[Message] | None:
         """Return what is still held back; the stream has ended."""

@@ -150,7 +150,7 @@ def _node_spec(name: str, entry: Any) -> NodeSpec:
     try:
         type_name = str(entry.get("type", name))
         node_type = find_node_type(type_name)
-        policy = Policy.parse(entry["policy"]) if "policy" in entry else node_type.policy
+        policy = _policy(entry, node_type)
     except PipelineError as error:
         raise PipelineError(f"{place}: {error}") from None
     given = {key: value for key, value in entry.items() if key not in _ENGINE_KEYS}
@@ -202,6 +202,18 @@ def _inputs(value: Any, place: str) -> dict[str, str]:
     if isinstance(value, dict) and value and all(isinstance(text, str) for pair in value.items() for text in pair):
         return dict(value)
     raise PipelineError(f"{place}.inputs: {value!r} is neither a node's name nor a mapping of port to name")
+
+
+def _policy(entry: dict[str, Any], node_type: type[Node]) -> Policy | dict[str, Policy] | None:
+    """One policy for all ports, or the file's by port over the node type's."""
+    if "policy" not in entry:
+        return node_type.policy
+    given, ports = entry["policy"], node_type.accepts
+    if not (isinstance(given, dict) and isinstance(ports, dict) and given.keys() <= ports.keys()):
+        return Policy.parse(given)
+    own = node_type.policy if isinstance(node_type.policy, dict) else dict.fromkeys(ports, node_type.policy)
+    parsed = {port: Policy.parse(text) for port, text in given.items()}
+    return {port: policy for port, policy in {**own, **parsed}.items() if policy}
 
 
 def _chains(value: Any) -> list[list[str]]:

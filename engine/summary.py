@@ -50,9 +50,11 @@ def _node_row(worker: Worker, planner: Planner, member: MemberReport) -> dict[st
 def exit_status(status: dict[str, Any], *, user_error: bool, failed: bool) -> int:
     """Return 0 if the run kept every promise, 1 if it did not, 2 if it was asked for something impossible.
 
-    A `block` link promises to lose nothing; a node promises to stay up, or to come back.
+    A `block` link promises to lose nothing; a node promises to stay up, or to come back, and a source to keep what it
+    was given: what its buffer could not hold is its counter ``steps_overrun``.
     """
     if user_error:
         return 2
     broken = any(link["policy"].startswith("block") and link.get("lost") for link in status["links"])
-    return 1 if failed or broken else 0
+    overrun = any(node["counters"].get("steps_overrun") for node in status["nodes"].values())
+    return 1 if failed or broken or overrun else 0

@@ -134,10 +134,12 @@ class Supervisor:
             self.phase, self._stopping_since = Phase.STOPPING, time.monotonic()
         for worker in self._workers.values():
             head = self._planner.is_source(worker.nodes) or self._planner.reads_abroad(worker.nodes)
-            if worker.phase is Phase.READY:
-                self._start(worker)
-            if head and worker.phase is Phase.RUNNING:
+            ready = worker.phase is Phase.READY
+            if head and (ready or worker.phase is Phase.RUNNING):
                 self._command(worker, "stop")
+            if ready:
+                self._start(worker)  # behind the stop: a source must not make a message in between
+            if head and worker.phase is Phase.RUNNING:
                 worker.phase = Phase.STOPPING
             elif head and worker.restart_at < float("inf"):
                 self._end(worker, Phase.STOPPED, dead=True)

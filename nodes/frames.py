@@ -8,9 +8,9 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from nodes.file_sink import FileSink
+from nodes.files.file_sink import FileSink
+from nodes.files.npz_writer import NpzWriter
 from nodes.messages import Frames
-from nodes.npz_writer import NpzWriter
 
 __all__ = ["FramesFile"]
 

@@ -1,7 +1,7 @@
 """The kinds of message that travel between SpikeMM's nodes."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from engine.exceptions import EnvelopeError
 from engine.message import Array, Message, array, array_map
@@ -48,9 +48,16 @@ class Windows(Message, kind="windows"):
         ``"interval:32"`` → (count, H, W) uint16: light in units of 1/`FIXED_POINT` spikes per step; for ``isi`` the
         interval in steps as float32, 0 where undefined. ``"interval:256/8"`` → (count, 8, H, W), the window in eight
         parts; ``"planes:41"`` → (count, 41, ⌈H·W/8⌉) uint8, its packed steps.
+    origin : tuple of int
+        x and y of the pictures' first pixel on the sensor, px; not 0, 0 where `encode` takes a region alone.
+    time_scale, apparent_hz : float
+        Of a strobe, as in `Frames`.
     """
 
     maps: dict[str, Array] = array_map()
+    origin: tuple[int, int] = (0, 0)
+    time_scale: float = 1.0
+    apparent_hz: float = 0.0
 
     def validate(self) -> None:
         """Check that there are as many maps as announced, and pictures of one size."""
@@ -76,8 +83,13 @@ class Frames(Message, kind="frames"):
         Mean effective length of the window in steps: its response is a sinc of it.
     scale : float
         Pixels of the picture per pixel of the sensor.
+    origin : tuple of int
+        x and y of the picture's first pixel on the sensor, px of the sensor.
     time_scale : float
-        Seconds shown per second of the scene's vibration; 1 unless strobed.
+        Seconds that a second of the strobe's vibration takes to be shown: its frequency over `apparent_hz`. 1 without
+        a strobe, and while one waits for its frequency. Steps stay those of the sensor.
+    apparent_hz : float
+        Frequency, in sensor time, at which a strobe shows the vibration that it is locked to; 0 without a strobe.
     notes : dict
         What a stage wants to be shown, such as ``{"alpha": 10, "band_hz": [300, 320]}``.
     """
@@ -87,7 +99,9 @@ class Frames(Message, kind="frames"):
     front: str = ""
     window_steps: float = 0.0
     scale: float = 1.0
+    origin: tuple[int, int] = (0, 0)
     time_scale: float = 1.0
+    apparent_hz: float = 0.0
     notes: dict[str, Any] = field(default_factory=dict)
 
     def validate(self) -> None:
@@ -101,14 +115,46 @@ class Frames(Message, kind="frames"):
 
 @dataclass(kw_only=True, eq=False)
 class Reading(Message, kind="reading"):
-    """Numbers measured on the stream, by name."""
+    """What was measured on the stream up to a step.
 
+    Attributes
+    ----------
+    name : str
+        What was measured: the name of the region, or ``"map"``.
+    topic : str
+        ``"region"``: one region of interest. ``"map"``: every block of the picture.
+    values : dict
+        Numbers by name, as PROTOCOL.md lists them.
+    arrays : dict of str to numpy.ndarray
+        Numbers in bulk: waveform and spectrum of a region, the grids of a map.
+    """
+
+    sparse = True
+
+    name: str = ""
+    topic: Literal["region", "map"] = "region"
     values: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, Array] = array_map()
+
+    def validate(self) -> None:
+        """Check the topic, and that that a map's grids are alike, and that each bin of a spectrum has a frequency."""
+        shapes = {name: tuple(part.shape) for name, part in self.arrays.items()}
+        if self.topic == "map":
+            if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
+                raise EnvelopeError(f"reading: a map's arrays are {shapes}; all (rows, columns) and alike expected")
+        elif self.topic != "region":
+            raise EnvelopeError(f"reading: topic is {self.topic!r}; region or map expected")
+        elif any(len(shape) != 2 for name, shape in shapes.items() if name != "frequencies_hz"):
+            raise EnvelopeError(f"reading: a region's arrays are {shapes}; (2, n) each but frequencies_hz expected")
+        elif "spectrum" in shapes and shapes.get("frequencies_hz") != shapes["spectrum"][1:]:
+            raise EnvelopeError(f"reading: {shapes}; a frequency for each bin of the spectrum expected")
 
 
 @dataclass(kw_only=True, eq=False)
 class Event(Message, kind="event"):
     """Something that happened at a step: an alarm, a mark set by hand."""
+
+    sparse = True
 
     name: str = ""
     details: dict[str, Any] = field(default_factory=dict)

@@ -1,5 +1,8 @@
 """Which steps of a recording are to be sent, and when: speed, pause, single steps, seek and loop."""
 
+from bisect import bisect_right
+from collections.abc import Sequence
+
 from engine.clocks import Clock
 from nodes.schedule import Schedule
 
@@ -26,6 +29,9 @@ class Playback:
         The next step to send.
     speed : float
         Seconds of sensor time per second of the clock; 0 sends as fast as it is asked.
+    seams : sequence of int
+        Steps in front of which something is missing, in order: no range that is sent goes across one. The time that is
+        missing there is not waited for.
 
     Attributes
     ----------
@@ -37,9 +43,19 @@ class Playback:
         Seconds by which the schedule was moved in all, because a step was asked for more than 0.1 s late.
     """
 
-    def __init__(self, clock: Clock, steps: int, rate_hz: float, position: int = 0, speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        steps: int,
+        rate_hz: float,
+        position: int = 0,
+        speed: float = 1.0,
+        *,
+        seams: Sequence[int] = (),
+    ) -> None:
         self._clock = clock
         self._steps = steps
+        self._seams = (*seams, steps)
         self._rate_hz = rate_hz
         self._speed = speed
         self._allowed = 0
@@ -82,7 +98,7 @@ class Playback:
             self._schedule.anchor(self.position)
         if self.paused and (self.at_end or not self._allowed):
             return self._clock.now() + _IDLE_S
-        stop = min(self.position + self._chunk_steps(), self._steps)
+        stop = min(self.position + self._chunk_steps(), self._end_of_piece())
         if not self._allowed and self._speed:
             late = self._schedule.behind(stop)
             if late < 0:
@@ -91,6 +107,9 @@ class Playback:
         start, self.position = self.position, stop
         self._allowed = max(0, self._allowed - (stop - start))
         return range(start, stop)
+
+    def _end_of_piece(self) -> int:
+        return self._seams[min(bisect_right(self._seams, self.position), len(self._seams) - 1)]
 
     def _chunk_steps(self) -> int:
         whole = max(1, round(self._rate_hz * _CHUNK_S))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from engine import Stage
 from nodes.fixed_point import from_fixed_point
 from nodes.messages import Frames, Windows
+from nodes.wishes import FIXED_HOP
 from spikemm.exceptions import SpikeMMError
 from spikemm.front import FrontSpec
 
@@ -52,8 +53,8 @@ class Reconstruct(Stage):
 
     @classmethod
     def wants(cls, options: ReconstructOptions, wanted: frozenset[str]) -> frozenset[str]:
-        """Ask for the maps of the front end."""
-        return frozenset(str(spec) for spec in options.spec.maps)
+        """Ask for the maps of the front end, and for a fixed hop where a consumer does."""
+        return frozenset(str(spec) for spec in options.spec.maps) | (wanted & {FIXED_HOP})
 
     def setup(self) -> None:
         """Make the front end."""
@@ -89,6 +90,9 @@ class Reconstruct(Stage):
                 pixels=batch.pixels,
                 front=str(self._spec),
                 window_steps=float(self._effective_length(self._spec.timing, sample).mean()),
+                origin=windows.origin,
+                time_scale=windows.time_scale,
+                apparent_hz=windows.apparent_hz,
             )
         ]
 

@@ -17,13 +17,15 @@ from spikemm.recording import Recording
 
 __all__ = ["Replay"]
 
-_COMMANDS = "pause, resume, step {frames or steps: n}, seek {step or seconds: n}, speed {value: x}, loop {on: bool}"
+_COMMANDS = (
+    "pause, resume, step {frames: n or −n} or {steps: n}, seek {step or seconds: n}, speed {value: x}, loop {on: bool}"
+)
 
 
 class ReplayOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Options of `replay`; what is null is taken from the sidecar ``NAME.yaml`` if there is one, else the default."""
 
-    path: Annotated[str, Meta(min_length=1, description="The recording (.dat, .npy or .npz).")]
+    path: Annotated[str, Meta(min_length=1, description="The recording (.dat, .npy, .npz, or a session).")]
     height: Annotated[int, Meta(ge=1, le=16384, description="Rows; 250 by default.")] | None = None
     width: Annotated[int, Meta(ge=1, le=16384, description="Columns; 400 by default.")] | None = None
     rate_hz: Annotated[float, Meta(gt=0, le=1e6, description="Steps per second; 20000 by default.")] | None = None
@@ -43,9 +45,10 @@ class ReplayOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Replay(Source):
     """Play a recording by an absolute schedule; see `nodes.playback.Playback` for what happens when consumers block it.
 
-    Commands: ``pause``, ``resume``, ``step {frames: n}`` or ``{steps: n}`` (pauses too), ``seek {step: n}`` or
-    ``{seconds: s}``, ``speed {value: x}``, ``loop {on: bool}``. A frame is a hop of the encoder as it was when the
-    pipeline started.
+    Commands: ``pause``, ``resume``, ``step {frames: n}``, back where n < 0, or ``{steps: n}`` (pauses too),
+    ``seek {step: n}`` or ``{seconds: s}``, ``speed {value: x}``, ``loop {on: bool}``. A frame is a hop of the encoder
+    as it was when the pipeline started. Steps are counted as the sensor did, from the first one of the recording: what
+    is missing in a session is a gap, told in the message behind it and not waited for.
     """
 
     Options = ReplayOptions
@@ -68,10 +71,9 @@ class Replay(Source):
             layout=options.layout,
             calibration=options.calibration,
         )
-        if options.start_step >= recording.steps:
-            raise OptionError(
-                f"start_step {options.start_step}: {options.path} has only {recording.steps} steps; begin earlier"
-            )
+        span = recording.timeline.span
+        if options.start_step >= span:
+            raise OptionError(f"start_step {options.start_step}: {options.path} has only {span} steps; begin earlier")
         return recording
 
     def setup(self) -> None:
@@ -80,17 +82,20 @@ class Replay(Source):
         for note in recording.notes:
             self.context.log.warning("%s", note)
         self.context.counters["trailing_bytes"] = recording.trailing_bytes
+        self._timeline = timeline = recording.timeline
         last = self.context.resume_step
-        position = self.options.start_step if last is None else last + 1
+        position = timeline.position_of(self.options.start_step if last is None else last + 1)
         clock, speed = self.context.clock, self.options.speed
-        self._playback = Playback(clock, recording.steps, recording.rate_hz, position, speed)
+        self._sent_to = -1
+        seams = [gap.position for gap in timeline.gaps]
+        self._playback = Playback(clock, recording.steps, recording.rate_hz, position, speed, seams=seams)
 
     def produce(self) -> Spikes | Wait | None:
         """Return the next chunk once it is due."""
         if self._playback.at_end and not self._playback.paused:
             if not self.options.loop:
                 return None
-            self._playback.rewind(self.options.start_step)
+            self._playback.rewind(self._timeline.position_of(self.options.start_step))
             self.context.new_epoch(flush=False)
         chunk = self._playback.advance()
         self.context.counters["slipped_ms"] = round(1000 * self._playback.slipped_s)
@@ -100,14 +105,20 @@ class Replay(Source):
         recording = self._recording
         calibration = "" if recording.calibration is None else str(recording.calibration.resolve())
         return Spikes(
-            step=chunk.start,
+            step=self._timeline.step_at(chunk.start),
             count=len(chunk),
+            gap=self._gap_before(chunk),
             rate_hz=recording.rate_hz,
             packed=recording.packed(chunk.start, chunk.stop),
             height=recording.height,
             width=recording.width,
             calibration=calibration,
         )
+
+    def _gap_before(self, chunk: range) -> int:
+        """Return the steps missing before a chunk, where it follows what was sent last."""
+        played_on, self._sent_to = chunk.start == self._sent_to, chunk.stop
+        return self._timeline.missing_before(chunk.start) if played_on else 0
 
     def reconfigure(self, changed: frozenset[str]) -> None:
         """Take over a new speed, from here on."""
@@ -123,6 +134,8 @@ class Replay(Source):
                 self._playback.resume()
             case "step", {"frames": int(frames)} if frames > 0:
                 self._playback.step(frames * wished_number(self.context.wanted, "hop", 1))
+            case "step", {"frames": int(frames)} if frames < 0:
+                self._step_back(-frames * wished_number(self.context.wanted, "hop", 1))
             case "step", {"steps": int(steps)} if steps > 0:
                 self._playback.step(steps)
             case "seek", {"step": int(step)}:
@@ -137,20 +150,28 @@ class Replay(Source):
                 raise ControlError(
                     f"{self.context.name} takes no command {name!r} with {arguments}; it takes {_COMMANDS}"
                 )
-        return {**self.status(), "step": self._playback.target} if name == "step" else self.status()
+        target = self._timeline.step_at(self._playback.target)
+        return {**self.status(), "step": target} if name == "step" else self.status()
+
+    def _step_back(self, steps: int) -> None:
+        """Pause and show what was seen so many steps before; what comes before that is sent again."""
+        self._playback.pause()
+        position = max(0, self._playback.target - steps - wished_number(self.context.wanted, "span", 0))
+        self._seek(self._timeline.step_at(position))
 
     def _seek(self, step: int) -> None:
-        if not 0 <= step < self._recording.steps:
-            raise ControlError(f"step {step} is outside the recording; it has steps 0 to {self._recording.steps - 1}")
-        self._playback.seek(step, wished_number(self.context.wanted, "span", 0))
+        if not 0 <= step < self._timeline.span:
+            raise ControlError(f"step {step} is outside the recording; it has steps 0 to {self._timeline.span - 1}")
+        self._playback.seek(self._timeline.position_of(step), wished_number(self.context.wanted, "span", 0))
         self.context.new_epoch(flush=True)
 
     def status(self) -> dict[str, Any]:
         """Where the replay stands."""
+        step = self._timeline.step_at(self._playback.position)
         return {
-            "step": self._playback.position,
-            "steps": self._recording.steps,
-            "seconds": self._playback.position / self._recording.rate_hz,
+            "step": step,
+            "steps": self._timeline.span,
+            "seconds": step / self._recording.rate_hz,
             "speed": self.options.speed,
             "paused": self._playback.paused,
             "loop": self.options.loop,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from engine import Stage
+from engine import Live, Stage
 from nodes.messages import Frames
 from nodes.tensors import to_batch
 from spikemm.exceptions import SpikeMMError
@@ -27,7 +27,7 @@ class UpsampleOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             "first 250×400 frame and 85 s for each later one, and a node busy with one message for 30 s counts as hung."
         ),
     ] = "histospline"
-    scale: Annotated[float, Meta(ge=1, le=8, description="Factor on height and width.")] = 2.0
+    scale: Annotated[float, Meta(ge=1, le=8, description="Factor on height and width."), Live] = 2.0
     device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="Where it is computed.")] = "auto"
 
 
@@ -53,6 +53,7 @@ class Upsample(Stage):
         self._make_upsampler = make_upsampler
         self._device = pick_device(self.options.device)
         self._size: tuple[int, ...] = ()
+        self._scale = 0.0
         self._epoch: int | None = None
 
     def process(self, frames: Frames, port: str) -> list[Frames]:
@@ -70,8 +71,21 @@ class Upsample(Stage):
         self._epoch = frames.epoch
         return self._upsampler
 
+    def reconfigure(self, changed: frozenset[str]) -> None:
+        """Take over the scale: the next frames have another size.
+
+        Raises
+        ------
+        OptionError
+            If the method does not take it; the engine then puts the old options back.
+        """
+        if self._size and self.options.scale != self._scale:
+            self._upsampler = self._make(*self._size)
+
     def _make(self, height: int, width: int) -> "Upsampler":
         options = self.options
-        return self._make_upsampler(
+        upsampler = self._make_upsampler(
             options.method, scale=options.scale, height=height, width=width, device=self._device
         )
+        self._scale = options.scale
+        return upsampler

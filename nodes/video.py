@@ -7,10 +7,10 @@ import msgspec
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from nodes.file_sink import FileSink
+from nodes.files.file_sink import FileSink
+from nodes.files.video_writer import VIDEO_ENDINGS, VideoWriter
 from nodes.grey_scale import GreyScale
 from nodes.messages import Frames
-from nodes.video_writer import VIDEO_ENDINGS, VideoWriter
 
 __all__ = ["Video"]
 

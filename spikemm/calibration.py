@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikemm.exceptions import CalibrationError, ShapeError
+from spikemm.packing import Region, check_region
 from spikemm.recording import Recording
 from spikemm.whole_file import whole_file
 
@@ -88,6 +89,12 @@ class Calibration:
                 f"{source} is for {self.gain.shape[0]}×{self.gain.shape[1]} pixels, the picture has {height}×{width}: "
                 "take the calibration of this camera, at this size"
             )
+
+    def cropped(self, region: Region) -> "Calibration":
+        """Return the calibration of a part of the picture, which must be inside."""
+        check_region(region, *self.gain.shape)
+        x, y, wide, high = region
+        return Calibration(*(getattr(self, name)[y : y + high, x : x + wide] for name in _KEYS))
 
     def apply(self, name: str, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         """Correct a map of light.

@@ -1,4 +1,4 @@
-"""Windows of a stream at even steps: which maps, how often, and when each is ready."""
+"""Windows of a stream at even steps or a strobe's: which maps, how often, and when each is ready."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from spikemm.exceptions import OptionError
 from spikemm.maps import MapSpec
 from spikemm.packing import check_packed, packed_bytes
 from spikemm.ring import SpikeRing
+from spikemm.strobe import Flashes
 
 __all__ = ["Encoder", "SpikeRing", "Windows", "warm_up"]
 
@@ -39,8 +40,9 @@ class Windows:
 class Encoder:
     """Turn a packed stream into maps at every `hop`-th step.
 
-    Centres are multiples of `hop`, so raising it while running keeps an even grid. A jump in the step numbers is a gap:
-    windows that it cuts are left out, and the first ones behind it carry its length. Memory is that of the ring.
+    Centres are multiples of `hop`, so raising it while running keeps an even grid; with `flashes` they are the first
+    flashes at least `hop` steps apart. A jump in the step numbers is a gap: windows that it cuts are left out, and the
+    first ones behind it carry its length. Memory is that of the ring.
 
     Parameters
     ----------
@@ -54,6 +56,11 @@ class Encoder:
         Steps in the ring. Default: what `maps` need.
     calibration : Calibration, optional
         The sensor's fixed pattern, taken out of every map of light; raw planes stay as they are.
+
+    Attributes
+    ----------
+    flashes : Flashes or None
+        A strobe's times, None without one; may be set while running.
 
     Raises
     ------
@@ -79,6 +86,7 @@ class Encoder:
         self.maps = tuple(maps)
         self._calibration = calibration
         self.hop = hop
+        self.flashes: Flashes | None = None
         self._before = max(spec.before for spec in maps)
         self._after = max(spec.after for spec in maps)
         needed = self._before + self._after
@@ -111,6 +119,7 @@ class Encoder:
         self._ring.reset()
         self._started = False
         self._missing = 0
+        self._last: int | None = None
 
     def push(self, packed: NDArray[np.uint8], step: int) -> list[Windows]:
         """Take the next steps and return the windows that they complete, oldest first.
@@ -159,11 +168,15 @@ class Encoder:
         self._earliest = step + max(spec.window // 2 for spec in self.maps)
 
     def _next_centre(self) -> int:
-        """Return the next multiple of the hop whose steps are not before the start, nor overwritten."""
+        """Return the next step of the grid whose window is not before the start, nor overwritten."""
         earliest = self._earliest
         if self._ring.overwritten:
             earliest = max(earliest, self._ring.first_step + self._before)
-        return -(-earliest // self._hop) * self._hop
+        if self.flashes is None:
+            return -(-earliest // self._hop) * self._hop
+        if self._last is not None and (step := self.flashes.following(self._last, self._hop)) >= earliest:
+            return step
+        return self.flashes.first_from(earliest)
 
     def _map(self, spec: MapSpec, t: int) -> NDArray[Any]:
         values = spec.of(self._ring, t)
@@ -175,7 +188,7 @@ class Encoder:
         t = self._next_centre()
         maps = {str(spec): self._map(spec, t) for spec in self.maps}
         windows = Windows(t, self._missing, maps)
-        self._earliest, self._missing = t + 1, 0
+        self._earliest, self._missing, self._last = t + 1, 0, t
         return windows
 
 

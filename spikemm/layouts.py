@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from spikemm.exceptions import RecordingError
 from spikemm.packing import pack, packed_bytes
+from spikemm.timeline import Timeline
 
-__all__ = ["ArraySteps", "BitSteps", "Steps"]
+__all__ = ["ArraySteps", "BitLayout", "BitSteps", "Steps"]
 
 _HEAD_BITS = 16
 _WIDE = 1000
@@ -32,15 +33,73 @@ class Steps(Protocol):
         Whole steps.
     trailing_bytes : int
         Bytes after the last whole step.
+    timeline : Timeline
+        Where steps are missing.
     """
 
     height: int
     width: int
     count: int
     trailing_bytes: int
+    timeline: Timeline
 
     def packed(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Return steps [start, stop) as (n, ⌈H·W/8⌉) uint8, a copy."""
+
+
+class BitLayout:
+    """How a step of one bit per pixel lies in bytes: ``plain``, ``head`` or ``wide``.
+
+    Parameters
+    ----------
+    source : str
+        What is read, for messages.
+    layout : str
+        Its layout.
+    height, width : int
+        Pixels.
+
+    Attributes
+    ----------
+    step_bytes : int
+        Bytes of a step.
+
+    Raises
+    ------
+    RecordingError
+        The size does not fit the layout.
+    """
+
+    def __init__(self, source: str, layout: str, height: int, width: int) -> None:
+        self.name, self.height, self.width = layout, height, width
+        self._check(source)
+        self.step_bytes = self._count_bytes()
+
+    def pixels(self, raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return steps as they lie in bytes, (n, `step_bytes`), as (n, ⌈H·W/8⌉) uint8; ``plain`` ones as they are."""
+        if self.name == "plain":
+            return raw
+        rows = raw.reshape(len(raw), self.height, -1)
+        kept = _without_head(rows, self.width) if self.name == "head" else _without_gaps(rows)
+        return kept.reshape(len(raw), packed_bytes(self.height, self.width))
+
+    def _check(self, source: str) -> None:
+        if self.name == "wide" and (self.height, self.width) != (_WIDE, _WIDE):
+            raise RecordingError(
+                f"{source}: layout wide is 1000×1000 pixels, not {self.height}×{self.width}: "
+                "leave height and width out, or choose layout plain"
+            )
+        if self.name == "head" and self.width % 8:
+            raise RecordingError(
+                f"{source}: layout head needs a width that is a multiple of 8, not {self.width}: check the width"
+            )
+
+    def _count_bytes(self) -> int:
+        if self.name == "head":
+            return self.height * (self.width + _HEAD_BITS) // 8
+        if self.name == "wide":
+            return _WIDE * _WIDE_ROW_BYTES
+        return packed_bytes(self.height, self.width)
 
 
 class BitSteps:
@@ -53,16 +112,17 @@ class BitSteps:
     """
 
     def __init__(self, path: Path, layout: str, height: int, width: int) -> None:
-        self.height, self.width, self._layout = height, width, layout
-        self._check(path)
+        self.height, self.width = height, width
+        self._layout = BitLayout(str(path), layout, height, width)
         size = path.stat().st_size
-        step = self._step_bytes()
+        step = self._layout.step_bytes
         if size < step:
             raise RecordingError(
                 f"{path}: {size} bytes are less than one step of {height}×{width} pixels in layout {layout} "
                 f"({step} bytes): check height, width and layout, or record again"
             )
         self.count, self.trailing_bytes = divmod(size, step)
+        self.timeline = Timeline(self.count)
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._raw = np.frombuffer(self._map, np.uint8, self.count * step).reshape(self.count, step)
@@ -70,32 +130,10 @@ class BitSteps:
     def packed(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Return steps [start, stop) as (n, ⌈H·W/8⌉) uint8, a copy."""
         raw = self._raw[start:stop]
-        if self._layout == "plain":
-            packed = raw.copy()
-        else:
-            rows = raw.reshape(len(raw), self.height, -1)
-            kept = _without_head(rows, self.width) if self._layout == "head" else _without_gaps(rows)
-            packed = kept.reshape(len(raw), packed_bytes(self.height, self.width))
+        packed = self._layout.pixels(raw)
+        packed = packed.copy() if packed is raw else packed
         forget(self._map)
         return packed
-
-    def _check(self, path: Path) -> None:
-        if self._layout == "wide" and (self.height, self.width) != (_WIDE, _WIDE):
-            raise RecordingError(
-                f"{path}: layout wide is 1000×1000 pixels, not {self.height}×{self.width}: "
-                "leave height and width out, or choose layout plain"
-            )
-        if self._layout == "head" and self.width % 8:
-            raise RecordingError(
-                f"{path}: layout head needs a width that is a multiple of 8, not {self.width}: check the width"
-            )
-
-    def _step_bytes(self) -> int:
-        if self._layout == "head":
-            return self.height * (self.width + _HEAD_BITS) // 8
-        if self._layout == "wide":
-            return _WIDE * _WIDE_ROW_BYTES
-        return packed_bytes(self.height, self.width)
 
 
 class ArraySteps:
@@ -126,6 +164,7 @@ class ArraySteps:
             raise RecordingError(f"{path}: shorter than its {shape} {kind} need: it was cut off; save it again")
         self._spikes = np.ndarray(shape, kind, self._map, offset, order="F" if fortran else "C")
         self.count, self.height, self.width = shape
+        self.timeline = Timeline(self.count)
 
     def packed(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Return steps [start, stop) as (n, ⌈H·W/8⌉) uint8, a copy."""

@@ -187,9 +187,9 @@ def _encoded(
     recording: Recording, encoder: Encoder, on_progress: Callable[[int, int], None] | None
 ) -> Iterator[list[Windows]]:
     chunk = min(_CHUNK_STEPS, _CHUNK_FRAMES * encoder.hop)
-    for start in range(0, recording.steps, chunk):
-        stop = min(start + chunk, recording.steps)
-        yield encoder.push(recording.packed(start, stop), start)
+    for piece in recording.timeline.pieces(chunk):
+        packed = recording.packed(piece.start, piece.stop)
+        yield encoder.push(packed, recording.timeline.step_at(piece.start))
         if on_progress is not None:
-            on_progress(stop, recording.steps)
+            on_progress(piece.stop, recording.steps)
     yield encoder.flush()

@@ -3,9 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from spikemm.exceptions import ShapeError
+from spikemm.exceptions import OptionError, ShapeError
 
-__all__ = ["check_packed", "flip_rows", "pack", "packed_bytes", "unpack"]
+__all__ = ["Region", "check_packed", "check_region", "crop", "flip_rows", "pack", "packed_bytes", "unpack"]
+
+Region = tuple[int, int, int, int]
+"""x, y, width and height of a rectangle, px."""
 
 
 def packed_bytes(height: int, width: int) -> int:
@@ -84,6 +87,50 @@ def flip_rows(packed: NDArray[np.uint8], height: int, width: int) -> NDArray[np.
         return pack(unpack(packed, height, width)[:, ::-1])
     rows = packed.reshape(len(packed), height, width // 8)
     return np.ascontiguousarray(rows[:, ::-1]).reshape(packed.shape)
+
+
+def crop(packed: NDArray[np.uint8], height: int, width: int, region: Region) -> NDArray[np.uint8]:
+    """Return a part of the picture of packed steps.
+
+    Whole bytes are moved where x and both widths are multiples of 8; others are unpacked and packed again.
+
+    Parameters
+    ----------
+    packed : numpy.ndarray
+        (n, ⌈H·W/8⌉) uint8.
+    height, width : int
+        Pixels.
+    region : Region
+        The part, inside the picture.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, ⌈h·w/8⌉) uint8, h and w being those of `region`.
+
+    Raises
+    ------
+    ShapeError
+        `packed` has another shape or type.
+    OptionError
+        The region is not inside the picture.
+    """
+    check_packed(packed, height, width)
+    check_region(region, height, width)
+    x, y, wide, high = region
+    if width % 8 or x % 8 or wide % 8:
+        return pack(unpack(packed, height, width)[:, y : y + high, x : x + wide])
+    rows = packed.reshape(len(packed), height, width // 8)
+    return rows[:, y : y + high, x // 8 : (x + wide) // 8].reshape(len(packed), high * wide // 8)
+
+
+def check_region(region: Region, height: int, width: int) -> None:
+    """Raise OptionError unless `region` is 1×1 px or more and inside a picture of `height` × `width`."""
+    x, y, wide, high = region
+    if min(x, y) < 0 or min(wide, high) < 1 or x + wide > width or y + high > height:
+        raise OptionError(
+            f"region {list(region)} (x, y, width, height) is not inside the picture of {width}×{height} px"
+        )
 
 
 def check_packed(packed: NDArray[np.uint8], height: int, width: int) -> None:

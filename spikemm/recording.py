@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from spikemm.exceptions import RecordingError
 from spikemm.layouts import ArraySteps, BitSteps, Steps
 from spikemm.packing import flip_rows, unpack
+from spikemm.session import DESCRIPTION, SessionSteps, is_session
 from spikemm.sidecar import WITHOUT, Facts, read_sidecar
 
 __all__ = ["Recording"]
@@ -29,13 +30,16 @@ class Recording:
     An ``.npz`` of ``numpy.savez`` is mapped in place. One of ``numpy.savez_compressed`` can only be read from its
     beginning, so it is decompressed once into a temporary file of T·H·W bytes, which goes when this object goes.
 
+    A session's folder, as `record` writes it, is a recording like any other (layout ``session``); its ``session.json``
+    takes the place of the sidecar. Its steps may have gaps: see `timeline`.
+
     A sidecar ``NAME.yaml`` beside ``NAME.dat`` may state ``spike_h``, ``spike_w``, ``rate_hz``, ``flip``, ``layout``
     and ``calibration`` (a path relative to the sidecar); an argument beats it.
 
     Parameters
     ----------
     path : str or Path
-        The file.
+        The file, or a session's folder.
     height, width : int, optional
         Pixels. Default: 250 × 400; for ``wide`` 1000 × 1000; for ``array`` what the array has.
     rate_hz : float, optional
@@ -58,6 +62,8 @@ class Recording:
         Bytes after the last whole step; they are left out.
     calibration : Path or None
         Where the sensor's calibration is to be found, if one is stated.
+    timeline : Timeline
+        Which steps of the sensor the stored ones are, counted from the first; the same, where there is no gap.
     notes : tuple of str
         What a user should know about this file, one line each; empty when all is as expected.
 
@@ -79,9 +85,10 @@ class Recording:
         calibration: str | Path | None = None,
     ) -> None:
         self.path = Path(path)
-        if self.path.is_dir():
-            raise RecordingError(f"{self.path} is a folder: name a recording in it")
-        if not self.path.is_file():
+        session = is_session(self.path)
+        if self.path.is_dir() and not session:
+            raise RecordingError(f"{self.path} is a folder, and no session is in it: name a recording")
+        if not session and not self.path.is_file():
             raise RecordingError(f"{self.path}: there is no such file: check the path")
         given = Facts(
             height,
@@ -92,17 +99,25 @@ class Recording:
             None if calibration is None else str(calibration),
         )
         given.check("Recording")
-        stated = read_sidecar(self.path)
-        facts = given.or_else(stated)
-        self.layout = facts.layout or ("array" if self.path.suffix.lower() in _ARRAYS else "plain")
-        self._steps = self._open(facts)
+        self._steps: Steps
+        if session:
+            self._steps = SessionSteps(self.path)
+            stated, sidecar = _stated_by(self._steps), self.path / DESCRIPTION
+            facts = given.or_else(stated)
+            self._check_session(facts, stated)
+            self.layout = "session"
+        else:
+            stated, sidecar = read_sidecar(self.path), self.path.with_suffix(".yaml")
+            facts = given.or_else(stated)
+            self.layout = facts.layout or ("array" if self.path.suffix.lower() in _ARRAYS else "plain")
+            self._steps = self._open(facts)
         self.height, self.width, self.steps = self._steps.height, self._steps.width, self._steps.count
-        self.trailing_bytes = self._steps.trailing_bytes
+        self.trailing_bytes, self.timeline = self._steps.trailing_bytes, self._steps.timeline
         self.rate_hz = 20_000 if facts.rate_hz is None else facts.rate_hz
         self.flip = facts.flip is not False
         self.seconds = self.steps / self.rate_hz
         self.calibration = None if facts.calibration in (None, WITHOUT) else Path(str(facts.calibration))
-        self.notes = (*given.contradictions(stated, self.path.with_suffix(".yaml")), *self._notes())
+        self.notes = (*given.contradictions(stated, sidecar), *self._notes())
 
     def packed(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Return steps [start, stop) as they are handed to the encoders.
@@ -115,12 +130,13 @@ class Recording:
         Raises
         ------
         RecordingError
-            Steps that the recording does not have.
+            Steps that the recording does not have, or a gap between them: ``timeline.pieces`` goes round gaps.
         """
         if not 0 <= start <= stop <= self.steps:
             raise RecordingError(
                 f"{self.path}: steps {start} to {stop} of {self.steps}: ask for 0 ≤ start ≤ stop ≤ {self.steps}"
             )
+        self.timeline.require_whole(start, stop, self.path)
         packed = self._steps.packed(start, stop)
         return flip_rows(packed, self.height, self.width) if self.flip else packed
 
@@ -153,7 +169,15 @@ class Recording:
             )
         return steps
 
+    def _check_session(self, facts: Facts, stated: Facts) -> None:
+        if (facts.height, facts.width) != (stated.height, stated.width) or facts.layout is not None:
+            raise RecordingError(
+                f"{self.path}: a session of {stated.height}×{stated.width} pixels: leave height, width and layout out"
+            )
+
     def _notes(self) -> tuple[str, ...]:
+        if isinstance(self._steps, SessionSteps):
+            return self._steps.notes
         if not self.trailing_bytes:
             return ()
         return (
@@ -161,3 +185,10 @@ class Recording:
             f"the recording was cut off, or is not {self.height}×{self.width} pixels in layout {self.layout}; "
             "check height and width",
         )
+
+
+def _stated_by(session: SessionSteps) -> Facts:
+    """Return the facts that a session states; its calibration lies in its folder."""
+    told = session.description
+    calibration = str(session.folder / told.calibration) if told.calibration else None
+    return Facts(told.height, told.width, told.rate_hz, told.flip, None, calibration)

@@ -122,9 +122,13 @@ class Page:
         """All text that the page shows."""
         return str(self.evaluate("document.body.innerText"))
 
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Call a method of the DevTools protocol on this tab."""
+        return self._browser.call(method, self._session, **parameters)
+
     def screenshot(self, path: Path) -> None:
         """Save what the page shows as a PNG."""
-        answer = self._browser.call("Page.captureScreenshot", self._session, format="png")
+        answer = self.call("Page.captureScreenshot", format="png")
         path.write_bytes(base64.b64decode(answer["data"]))
 
     def close(self) -> None:

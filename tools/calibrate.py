@@ -57,7 +57,7 @@ def calibrate(
 
     `spikemm calibrate --estimate bridge.dat bridge.npz`
     """
-    from nodes.output_file import check_output
+    from nodes.files.output_file import check_output
 
     wanted = 2 if estimate else 3
     if len(files) != wanted:

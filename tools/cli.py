@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.environment import keep_freed_memory, thread_environment
-from tools import bench, calibrate, ctl, evaluate, info, magnify, run, simulate, top, train, weights
+from tools import bench, calibrate, ctl, evaluate, info, magnify, measure, run, simulate, top, train, weights
 
 __all__ = ["app", "main"]
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("magnify")(magnify.magnify)
+app.command("measure")(measure.measure)
 app.command("simulate")(simulate.simulate)
 app.command("info")(info.info)
 app.command("calibrate")(calibrate.calibrate)

@@ -20,6 +20,9 @@ RunName = Annotated[
 NodeName = Annotated[
     str | None, typer.Option("--node", metavar="NAME", help="The replay to command.", show_default="the only one")
 ]
+AlarmName = Annotated[
+    str | None, typer.Option("--node", metavar="NAME", help="The alarm node.", show_default="the only one")
+]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -144,6 +147,52 @@ def loop(
 
 
 @app.command()
+def save(
+    seconds_after: Annotated[
+        float | None,
+        typer.Option(min=0, max=86_400, help="Seconds from now on to keep, too.", show_default="as `record` is set"),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="What for; it goes into the session.")] = "saved by hand",
+    run: RunName = None,
+    node: Annotated[
+        str | None, typer.Option("--node", metavar="NAME", help="The recorder.", show_default="the only one")
+    ] = None,
+) -> None:
+    """Keep the last seconds that a recorder has in memory; prints the session."""
+    with connect(run) as client:
+        target = node or _only(client.request("status"), "record", "queued_mb")
+        arguments = {"seconds_after": seconds_after, "reason": reason}
+        _show(client.request("command", node=target, name="save", arguments=arguments))
+
+
+@app.command()
+def acknowledge(
+    rule: Annotated[str, typer.Argument(help="The rule whose alarm somebody has seen.")],
+    region: Annotated[str, typer.Option(help="Only in this region.", show_default="all")] = "",
+    run: RunName = None,
+    node: AlarmName = None,
+) -> None:
+    """Note that somebody has seen an alarm; it stays raised until all is well again."""
+    with connect(run) as client:
+        target = node or _only(client.request("status"), "alarm", "rules")
+        arguments = {"rule": rule, "region": region}
+        _show(client.request("command", node=target, name="acknowledge", arguments=arguments))
+
+
+@app.command()
+def learn(
+    rule: Annotated[str, typer.Option(help="Only this rule.", show_default="all that compare with a baseline")] = "",
+    region: Annotated[str, typer.Option(help="Only in this region.", show_default="all")] = "",
+    run: RunName = None,
+    node: AlarmName = None,
+) -> None:
+    """Let the alarms learn anew what is normal: from now on, so only while all is well."""
+    with connect(run) as client:
+        target = node or _only(client.request("status"), "alarm", "rules")
+        _show(client.request("command", node=target, name="learn", arguments={"rule": rule, "region": region}))
+
+
+@app.command()
 def stop(run: RunName = None) -> None:
     """End the pipeline as Ctrl-C does: what is under way is finished first."""
     with connect(run) as client:
@@ -166,19 +215,19 @@ def keys(
 
 def _command(run: str | None, node: str | None, name: str, arguments: dict[str, Any]) -> None:
     with connect(run) as client:
-        target = node or _only_player(client.request("status"))
+        target = node or _only(client.request("status"), "replay", "paused")
         _show(client.request("command", node=target, name=name, arguments=arguments))
 
 
-def _only_player(status: dict[str, Any]) -> str:
-    """Name of the one node that plays a recording: it is known by telling whether it is paused."""
+def _only(status: dict[str, Any], kind: str, known_by: str) -> str:
+    """Name of the one node of a kind: it is known by an entry of its status, such as ``paused``."""
     from engine.exceptions import ControlError
 
-    players = [name for name, node in status["nodes"].items() if "paused" in node["status"]]
-    if len(players) != 1:
-        found = f"{len(players)} nodes that play a recording ({', '.join(players)})" if players else "no replay"
+    names = [name for name, node in status["nodes"].items() if known_by in node["status"]]
+    if len(names) != 1:
+        found = f"{len(names)} nodes of the kind {kind} ({', '.join(names)})" if names else f"no {kind}"
         raise ControlError(f"the pipeline has {found}; choose with --node NAME")
-    return str(players[0])
+    return str(names[0])
 
 
 def _show(answer: Any) -> None:

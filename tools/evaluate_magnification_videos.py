@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nodes.output_file import writing
-from nodes.video_writer import VideoWriter
+from nodes.files.output_file import writing
+from nodes.files.video_writer import VideoWriter
 
 __all__ = ["side_by_side", "write_video"]
 

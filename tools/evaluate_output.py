@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from nodes.output_file import writing
+from nodes.files.output_file import writing
 from spikemm.whole_file import whole_file
 from tools.evaluate_tables import as_json, brief_tables
 from tools.evaluate_work import Evaluation

@@ -1,11 +1,13 @@
 """`spikemm info`: what a recording holds."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tools.info_session import check_of, checked_blocks, session_rows
 from tools.open_recording import open_recording
 from tools.options import CalibrationPath, Flip, Height, Json, RateHz, RecordingPath, Width
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from spikemm.calibration import Calibration
     from spikemm.recording import Recording
+    from spikemm.session import SessionCheck
 
 __all__ = ["info"]
 
@@ -33,10 +36,11 @@ def info(
 ) -> None:
     """Show what a recording holds: size, duration, light, and how fast a vibration each window can follow.
 
-    Reads the whole file once, in constant memory. **mean_rate** is the light in spikes per step, from 0 to 1; a
-    saturated pixel fires on every step, a dead one never. A window is an average over time, so it damps fast
-    vibrations: the table names the frequency at which it still keeps 30 % of an amplitude, at the recording's mean
-    light.
+    Reads the whole file once, in constant memory. Of a session that `record` has written, every block is checked
+    against its checksum, and the table tells what is missing, damaged or cut off, and what it was kept for.
+    **mean_rate** is the light in spikes per step, from 0 to 1; a saturated pixel fires on every step, a dead one never.
+    A window is an average over time, so it damps fast vibrations: the table names the frequency at which it still keeps
+    30 % of an amplitude, at the recording's mean light.
 
     Example: `spikemm info car.dat --json`
     """
@@ -52,10 +56,12 @@ def info(
 
 
 def _facts(recording: "Recording") -> dict[str, Any]:
-    spikes, always, ever = _scan(recording)
+    check = check_of(recording)
+    spikes, always, ever = _scan(recording, check)
     pixels = recording.height * recording.width
     mean_rate = spikes / (pixels * recording.steps)
     sidecar = Path(recording.path).with_suffix(".yaml")
+    session = {} if check is None else {"session": check.facts()}
     return {
         "path": str(recording.path),
         "layout": recording.layout,
@@ -72,26 +78,33 @@ def _facts(recording: "Recording") -> dict[str, Any]:
         "flip": recording.flip,
         "calibration": None if recording.calibration is None else str(recording.calibration),
         "highest_hz": _highest_frequencies(mean_rate, recording.rate_hz),
+        **session,
     }
 
 
-def _scan(recording: "Recording") -> tuple[int, "NDArray[np.uint8]", "NDArray[np.uint8]"]:
+def _scan(recording: "Recording", check: "SessionCheck | None") -> tuple[int, "NDArray[np.uint8]", "NDArray[np.uint8]"]:
     """Count the spikes; find the pixels (packed) that fire on all steps, and on any."""
     import numpy as np
 
     from tools.progress import progress
 
-    spikes = 0
+    spikes = done = 0
+    chunks: Iterable[NDArray[np.uint8]] = _chunks(recording) if check is None else checked_blocks(recording, check)
     always = np.full((recording.height * recording.width + 7) // 8, 255, np.uint8)
     ever = np.zeros_like(always)
     with progress("reading", recording.steps) as reached:
-        for start in range(0, recording.steps, _CHUNK_STEPS):
-            packed = recording.packed(start, min(start + _CHUNK_STEPS, recording.steps))
+        for packed in chunks:
             spikes += _ones(packed)
             always &= np.bitwise_and.reduce(packed, axis=0)
             ever |= np.bitwise_or.reduce(packed, axis=0)
-            reached(start + len(packed))
+            done += len(packed)
+            reached(done)
     return spikes, always, ever
+
+
+def _chunks(recording: "Recording") -> "Iterator[NDArray[np.uint8]]":
+    for piece in recording.timeline.pieces(_CHUNK_STEPS):
+        yield recording.packed(piece.start, piece.stop)
 
 
 def _ones(packed: "NDArray[np.uint8]") -> int:
@@ -127,6 +140,7 @@ def _show(facts: dict[str, Any], calibration: "Calibration | None") -> None:
         "trailing bytes": f"{facts['trailing_bytes']}"
         + (" (part of a step, left out)" if facts["trailing_bytes"] else ""),
     }
+    rows |= session_rows(facts["session"]) if "session" in facts else {}
     rows |= {f"{name} follows up to": f"{hz:.0f} Hz" for name, hz in facts["highest_hz"].items()}
     table = Table(show_header=False, box=None)
     for name, value in rows.items():

@@ -166,7 +166,7 @@ def magnify(
 
     `spikemm magnify bridge.dat bridge.png --alpha 50 --band 8 12 --fps 100 --window 128`
     """
-    from nodes.output_file import check_output, older_file, writing
+    from nodes.files.output_file import check_output, older_file, writing
     from spikemm.exceptions import RecordingError
 
     check_output(str(out), _ENDINGS)
@@ -221,7 +221,7 @@ def magnify(
 def _write(batches: "Iterator[FrameBatch]", path: Path, play_fps: float) -> tuple[int, float, str]:
     """Write all frames; return how many, their mean light in spikes per step, and which line a slice shows."""
     from engine.envelope import host_array
-    from nodes.npz_writer import NpzWriter
+    from nodes.files.npz_writer import NpzWriter
 
     writer = _writer(path, play_fps)
     frames, light = 0, 0.0
@@ -240,7 +240,7 @@ def _write(batches: "Iterator[FrameBatch]", path: Path, play_fps: float) -> tupl
 def _writer(path: Path, play_fps: float) -> Any:
     match path.suffix.lower():
         case ".npz":
-            from nodes.npz_writer import NpzWriter
+            from nodes.files.npz_writer import NpzWriter
 
             return NpzWriter(path)
         case ".png":
@@ -248,6 +248,6 @@ def _writer(path: Path, play_fps: float) -> Any:
 
             return SliceWriter(path)
         case _:
-            from nodes.video_writer import VideoWriter
+            from nodes.files.video_writer import VideoWriter
 
             return VideoWriter(path, play_fps)

@@ -28,7 +28,8 @@ RecordingPath = Annotated[
     Path,
     typer.Argument(
         metavar="REC",
-        help="The recording: a camera's .dat, or 0 and 1 of shape (T, H, W) in a .npy or as `spk` in a .npz.",
+        help="The recording: a camera's .dat, 0 and 1 of shape (T, H, W) in a .npy or as `spk` in a .npz, or the "
+        "folder of a session.",
     ),
 ]
 _FROM = "the sidecar REC.yaml, else"

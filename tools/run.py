@@ -65,7 +65,7 @@ def run(
     from engine.exceptions import PipelineError
     from engine.pipeline import load_pipeline
     from engine.supervisor import Supervisor
-    from nodes.output_file import writing
+    from nodes.files.output_file import writing
     from nodes.warm_up import warm_up
     from spikemm.whole_file import whole_file
     from tools.run_monitor import RunMonitor

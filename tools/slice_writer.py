@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nodes.files.output_file import OutputFile
 from nodes.grey_scale import GreyScale
-from nodes.output_file import OutputFile
 from spikemm.exceptions import OptionError
 
 __all__ = ["SliceWriter"]

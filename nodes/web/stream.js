@@ -1,4 +1,6 @@
-// The connection to the server: pictures with a credit of one, news, commands, and the server's clock.
+// The connection to the server: pictures and readings with a credit of one each, events, news, commands, the server's clock.
+
+import { unpack, unpackPicture, unpackReadings } from "./unpack.js";
 
 const RETRY_MS = [300, 600, 1200, 2000];
 const CLOCK_SAMPLES = 8;
@@ -29,19 +31,6 @@ class ServerClock {
   }
 }
 
-/** 4 bytes with the header's length, the header in JSON, the JPEGs one after the other. */
-function unpack(buffer) {
-  const length = new DataView(buffer).getUint32(0);
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  let at = 4 + length;
-  const blobs = header.parts.map(([name, size]) => {
-    const blob = new Blob([new Uint8Array(buffer, at, size)], { type: "image/jpeg" });
-    at += size;
-    return [name, blob];
-  });
-  return [header, blobs];
-}
-
 const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 
 export class Stream {
@@ -53,7 +42,7 @@ export class Stream {
   #commands = 0;
   #shownAt = -Infinity; // when the page last came to the front
 
-  /** @param on {draw(header, bitmaps), shown(header, ageMs, received), news(news), changed()} */
+  /** @param on {draw(header, bitmaps), shown(header, ageMs, received), readings(list), events(list), news(news), opened(), changed()} */
   constructor(on) {
     this.on = on;
     document.addEventListener("visibilitychange", () => { this.#shownAt = performance.now(); });
@@ -65,7 +54,7 @@ export class Stream {
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#opened();
     socket.onclose = () => this.#closed();
-    socket.onmessage = ({ data }) => (typeof data === "string" ? this.#text(JSON.parse(data)) : this.#picture(socket, data));
+    socket.onmessage = ({ data }) => (typeof data === "string" ? this.#text(JSON.parse(data)) : this.#binary(socket, unpack(data)));
     this.#socket = socket;
   }
 
@@ -83,6 +72,7 @@ export class Stream {
     this.#attempts = 0;
     this.#clock = new ServerClock();
     this.#ping();
+    this.on.opened();
     this.on.changed();
   }
 
@@ -117,6 +107,7 @@ export class Stream {
   #text(message) {
     if (message.type === "pong") this.#pong(message);
     else if (message.type === "status") this.on.news(message);
+    else if (message.type === "events") this.on.events(message.events);
     else if (message.type === "reply") this.#replied(message);
   }
 
@@ -127,10 +118,22 @@ export class Stream {
     else asked?.resolve(value);
   }
 
+  #binary(socket, message) { return message.header.type === "readings" ? this.#readings(socket, message) : this.#picture(socket, message); }
+
+  /** Show readings at the next frame, then ask for new ones. */
+  async #readings(socket, message) {
+    await nextFrame();
+    try {
+      this.on.readings(unpackReadings(message));
+    } finally {
+      if (socket === this.#socket) this.#send({ type: "readings_shown" });
+    }
+  }
+
   /** Draw a picture, then ask for the next: only what has been drawn is acknowledged. */
-  async #picture(socket, buffer) {
+  async #picture(socket, message) {
     const received = performance.now();
-    const [header, blobs] = unpack(buffer);
+    const [header, blobs] = [message.header, unpackPicture(message)];
     let age = null;
     try {
       const bitmaps = await Promise.all(blobs.map(async ([name, blob]) => [name, await createImageBitmap(blob)]));

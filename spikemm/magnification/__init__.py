@@ -16,6 +16,11 @@ band
     front end's response is divided out: by ``warp`` at the frequency that dominates the motion, by ``linear`` at
     the band's centre, so that there a vibration elsewhere in the band is off by the ratio of the responses.
 
+Behind a strobe the frames show a vibration in slow motion, and ``band_hz`` stays in Hz of the scene:
+`Strobe.shown_band` tells what of it can be seen and filtered. The slow mean of static mode is then no shorter than two
+cycles as they appear, and in static and dynamic mode the front end's response is divided out too, at the strobe's
+frequency, as far as the frames show 0.3 of it.
+
 Formula (12) of Zhang et al., *SpikeMM*, writes the factor as 1 + α; here it is the whole factor.
 """
 
@@ -33,6 +38,7 @@ from spikemm.magnification.riesz import RieszMagnifier
 from spikemm.magnification.steerable import SteerableMagnifier
 from spikemm.magnification.warp import WarpMagnifier
 from spikemm.maps import MapSpec
+from spikemm.strobe import Strobe
 
 __all__ = [
     "MAGNIFIERS",
@@ -74,6 +80,7 @@ def make_magnifier(
     regions: tuple[Region, ...] = (),
     steady: Region | None = None,
     weights: Path | None = None,
+    strobe: Strobe | None = None,
 ) -> Magnifier:
     """Build a magnifier; `MagnifierOptions` says what the options mean.
 
@@ -98,5 +105,6 @@ def make_magnifier(
         regions=regions,
         steady=steady,
         weights=weights,
+        strobe=strobe,
     )
     return MAGNIFIERS[method](options)

@@ -10,16 +10,21 @@ from spikemm.batch import FrameBatch
 from spikemm.exceptions import OptionError, ShapeError
 from spikemm.magnification.claim import Claim
 from spikemm.magnification.delay import PhaseDelay, phase_delay
+from spikemm.magnification.dominant import DominantFrequency
 from spikemm.magnification.options import MagnifierOptions
 from spikemm.magnification.regions import soft_regions
 from spikemm.magnification.stabiliser import Stabiliser
 from spikemm.magnification.temporal import BandPass, Difference, SlowMeanRemoved, TemporalFilter, check_band
 from spikemm.response import require_response
+from spikemm.strobe import Strobe
 
 __all__ = ["FrameMagnifier", "Magnifier"]
 
 SLOW_SECONDS = 1.0
 """Time constant of the reference in static mode, in seconds of sensor time."""
+
+_MOVED = 0.1
+"""Part of its width by which a band may move, as a strobe follows its vibration, before its filter restarts."""
 
 
 class Magnifier(Protocol):
@@ -30,6 +35,13 @@ class Magnifier(Protocol):
 
     band_hz: tuple[float, float] | None
     """Limits in Hz of sensor time; may be set while running in band mode, which restarts the filter."""
+
+    strobe: Strobe | None
+    """Through which the frames show the scene; may be set while running, and restarts the filter where it must."""
+
+    @property
+    def shown_band_hz(self) -> tuple[float, float] | None:
+        """Where in the frames the band appears: the band itself, but behind a strobe."""
 
     @property
     def phase_delay(self) -> PhaseDelay:
@@ -53,9 +65,9 @@ class FrameMagnifier(ABC):
     Raises
     ------
     OptionError
-        If `alpha` is negative or not finite; if the band is not 0 < low < high < half the frame rate; if the front
-        end keeps less than 0.3 of the band's centre even in full light; if an axis or weights are given to a method
-        that has no use for them.
+        If `alpha` is negative or not finite; if the band is not 0 < low < high < half the frame rate, or a strobe does
+        not show it; if the front end keeps less than 0.3 of the band's centre even in full light; if an axis or weights
+        are given to a method that has no use for them.
     """
 
     claim: ClassVar[Claim]
@@ -81,7 +93,9 @@ class FrameMagnifier(ABC):
         self._last_step: int | None = None
         self._begun = False
         self.alpha = options.alpha
-        self._set_band(options.band_hz)
+        self._strobe: Strobe | None = None
+        self._shown_band: tuple[float, float] | None = None
+        self._set_band(options.band_hz, options.strobe)
 
     @property
     def alpha(self) -> float:
@@ -103,31 +117,67 @@ class FrameMagnifier(ABC):
     def band_hz(self, value: tuple[float, float] | None) -> None:
         if (value is None) != (self._band_hz is None):
             raise OptionError(f"band {value} in mode {self._options.mode}: the mode stays as it was built")
-        self._set_band(value)
+        self._set_band(value, self._strobe)
         self.reset()
 
-    def _set_band(self, value: tuple[float, float] | None) -> None:
-        o = self._options
-        if value is not None:
-            value = check_band(value, o.rate_hz / o.hop)
-            require_response(o.front, 1.0, (value[0] * value[1]) ** 0.5, o.rate_hz)
-        self._band_hz = value
+    @property
+    def strobe(self) -> Strobe | None:
+        """Through which the frames show the scene."""
+        return self._strobe
 
-    def _make_filter(self) -> TemporalFilter:
-        if self._band_hz is not None:
-            return BandPass(*self._band_hz)
-        return Difference() if self._options.mode == "dynamic" else SlowMeanRemoved(SLOW_SECONDS)
+    @strobe.setter
+    def strobe(self, value: Strobe | None) -> None:
+        before, band = self._strobe, self._shown_band
+        self._set_band(self._band_hz, value)
+        as_slow = before is not None and value is not None and before.apparent_hz == value.apparent_hz
+        if not as_slow or _has_moved(band, self._shown_band):
+            self.reset()
+        else:
+            self._shown_band = band
 
     @property
-    def response_hz(self) -> float:
-        """The band's geometric centre, where the front end's response is divided out; 0 outside band mode."""
-        return 0.0 if self._band_hz is None else (self._band_hz[0] * self._band_hz[1]) ** 0.5
+    def shown_band_hz(self) -> tuple[float, float] | None:
+        """Where in the frames the band appears."""
+        return self._shown_band
+
+    def _set_band(self, value: tuple[float, float] | None, strobe: Strobe | None) -> None:
+        o, shown = self._options, value
+        if value is not None:
+            frame_rate_hz = o.rate_hz / o.hop
+            shown = check_band(strobe.shown_band(value, frame_rate_hz) if strobe else value, frame_rate_hz)
+            flash_hz = strobe.flash_hz if strobe else 0.0
+            require_response(o.front, 1.0, (shown[0] * shown[1]) ** 0.5 + flash_hz, o.rate_hz)
+        self._band_hz = None if value is None else (float(value[0]), float(value[1]))
+        self._shown_band, self._strobe = shown, strobe
+
+    def _make_filter(self) -> TemporalFilter:
+        if self._shown_band is not None:
+            return BandPass(*self._shown_band)
+        if self._options.mode == "dynamic":
+            return Difference()
+        return SlowMeanRemoved(self._strobe.slow_seconds(SLOW_SECONDS) if self._strobe else SLOW_SECONDS)
+
+    def _make_dominant(self) -> DominantFrequency | None:
+        """Return what follows the frequency that dominates as the frames show it; None outside band mode."""
+        band = self._shown_band
+        return None if band is None else DominantFrequency(band, (band[0] * band[1]) ** 0.5)
+
+    def _response_hz(self, dominant: DominantFrequency | None = None) -> float:
+        """Frequency of the scene at which the front end's response is divided out.
+
+        It is the one that dominates or else the band's geometric centre; without a band a strobe's frequency, and 0,
+        which stands for no correction, where there is none.
+        """
+        if self._shown_band is None:
+            return self._strobe.frequency_hz if self._strobe else 0.0
+        shown = (self._shown_band[0] * self._shown_band[1]) ** 0.5 if dominant is None else dominant.hz
+        return shown + (self._strobe.flash_hz if self._strobe else 0.0)
 
     @property
     def phase_delay(self) -> PhaseDelay:
         """The filter's known delay at the band's centre; none outside band mode."""
         o = self._options
-        return phase_delay(self._band_hz, o.hop / o.rate_hz, o.rate_hz)
+        return phase_delay(self._shown_band, o.hop / o.rate_hz, o.rate_hz)
 
     def push(self, batch: FrameBatch) -> FrameBatch:
         """Magnify the frames of a batch, the result being the same however the stream is cut into batches.
@@ -158,12 +208,16 @@ class FrameMagnifier(ABC):
                 self._begun = True
             seconds = self._start(frame)
         else:
-            seconds = (step - self._last_step) / self._options.rate_hz
+            seconds = self._seconds_of(step - self._last_step)
             self._seconds += seconds
             frame = frame if self._stabiliser is None else self._stabiliser.push(frame, seconds)
         self._last_step = step
         magnified = self._magnify(frame, seconds)
         return magnified if self._mask is None else torch.lerp(frame, magnified, self._mask)
+
+    def _seconds_of(self, steps: int) -> float:
+        rate_hz = self._options.rate_hz
+        return steps / rate_hz if self._strobe is None else self._strobe.seconds(steps, rate_hz)
 
     def _start(self, frame: torch.Tensor) -> float:
         self._filter, self._seconds = self._make_filter(), 0.0
@@ -178,7 +232,7 @@ class FrameMagnifier(ABC):
         o = self._options
         light = float((frame * frame).mean() / frame.mean().clamp(min=1e-6))
         if self._band_hz is not None and light > 1.0 / (2 * o.front.window):
-            require_response(o.front, min(light, 1.0), self.response_hz, o.rate_hz)
+            require_response(o.front, min(light, 1.0), self._response_hz(), o.rate_hz)
 
     def _fade(self) -> float:
         """Rise from 0 to 1 over the filter's settling time: what it gives before is its own onset."""
@@ -196,3 +250,10 @@ class FrameMagnifier(ABC):
     @abstractmethod
     def _magnify(self, frame: torch.Tensor, seconds: float) -> torch.Tensor:
         """Return the (H, W) frame magnified; `seconds` of sensor time since the last one, 0 for the first."""
+
+
+def _has_moved(before: tuple[float, float] | None, now: tuple[float, float] | None) -> bool:
+    """Tell whether a band is another one, by more than a filter can leave unnoticed."""
+    if before is None or now is None:
+        return before is not now
+    return max(abs(a - b) for a, b in zip(before, now, strict=True)) > _MOVED * (before[1] - before[0])

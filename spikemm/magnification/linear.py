@@ -51,6 +51,5 @@ class LinearMagnifier(FrameMagnifier):
 
     def _response(self, frame: torch.Tensor) -> torch.Tensor:
         o = self._options
-        if self._band_hz is None:
-            return torch.ones_like(frame)
-        return response_map(o.front, frame, self.response_hz, o.rate_hz).clamp(min=KEPT)
+        hz = self._response_hz()
+        return response_map(o.front, frame, hz, o.rate_hz).clamp(min=KEPT) if hz else torch.ones_like(frame)

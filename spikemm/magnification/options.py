@@ -6,6 +6,7 @@ from typing import Literal
 
 from spikemm.exceptions import OptionError
 from spikemm.maps import MapSpec
+from spikemm.strobe import Strobe
 
 __all__ = ["MINIMUM_SIZE", "Axis", "MagnifierOptions", "Mode", "Region"]
 
@@ -48,6 +49,8 @@ class MagnifierOptions:
         that shakes. Slower than a second it is followed.
     weights : pathlib.Path or None
         Networks of a learned method; those of the package by default.
+    strobe : Strobe or None
+        Through which the frames show the scene. A band is then filtered where it appears, see `Strobe.shown_band`.
     """
 
     alpha: float
@@ -63,6 +66,7 @@ class MagnifierOptions:
     regions: tuple[Region, ...] = ()
     steady: Region | None = None
     weights: Path | None = None
+    strobe: Strobe | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in ("static", "dynamic", "band"):

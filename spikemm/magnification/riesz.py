@@ -8,7 +8,6 @@ from torch.nn.functional import interpolate
 
 from spikemm.magnification.base import FrameMagnifier
 from spikemm.magnification.claim import Claim
-from spikemm.magnification.dominant import DominantFrequency
 from spikemm.magnification.local_phase import CELL, Bands, CellInterpolator, LocalPhase, LocalPhaseMeter, phase_angle
 from spikemm.magnification.motion import smooth_cells
 from spikemm.magnification.options import MagnifierOptions
@@ -87,7 +86,7 @@ class RieszMagnifier(FrameMagnifier):
     def _restart(self, frame: torch.Tensor) -> None:
         bands = self._divided(frame)
         self._meter = LocalPhaseMeter(self._pyramid, bands)
-        self._dominant = None if self._band_hz is None else DominantFrequency(self._band_hz, self.response_hz)
+        self._dominant = self._make_dominant()
         self._frames = self._since = 0
         self._carried = [torch.zeros_like(p.displacement) for p in self._meter.measure(bands)]
         self._mean = self._carried[self._guide]
@@ -116,8 +115,8 @@ class RieszMagnifier(FrameMagnifier):
     def _respond(self, frame: torch.Tensor) -> None:
         """Learn what the front end keeps of the dominating frequency, on every level's cells."""
         o, kept = self._options, torch.ones_like(frame)
-        if self._dominant is not None:
-            kept = response_map(o.front, frame, self._dominant.hz, o.rate_hz).clamp(min=KEPT)
+        if hz := self._response_hz(self._dominant):
+            kept = response_map(o.front, frame, hz, o.rate_hz).clamp(min=KEPT)
         sizes = [(-(-h // CELL), -(-w // CELL)) for h, w in self._shapes]
         self._kept = [interpolate(kept[None, None], size=size, mode="area")[0, 0] for size in sizes]
 

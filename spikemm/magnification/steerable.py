@@ -7,7 +7,6 @@ from torch.nn.functional import interpolate, pad
 
 from spikemm.magnification.base import FrameMagnifier
 from spikemm.magnification.claim import Claim
-from spikemm.magnification.dominant import DominantFrequency
 from spikemm.magnification.motion import DARK, smooth_cells
 from spikemm.magnification.options import MagnifierOptions
 from spikemm.magnification.steerable_pyramid import MARGIN, ORIENTATIONS, SteerablePyramid
@@ -92,7 +91,7 @@ class SteerableMagnifier(FrameMagnifier):
         self._phase = torch.zeros_like(self._values.real)
         self._power = self._phase
         self._noise = torch.full_like(self._white, torch.inf)
-        self._dominant = None if self._band_hz is None else DominantFrequency(self._band_hz, self.response_hz)
+        self._dominant = self._make_dominant()
         self._frames = 0
 
     @staticmethod
@@ -182,8 +181,8 @@ class SteerableMagnifier(FrameMagnifier):
     def _respond(self, frame: torch.Tensor) -> None:
         """Learn what the front end keeps of the dominating frequency, at every coefficient."""
         o, kept = self._options, torch.ones_like(frame)
-        if self._dominant is not None:
-            kept = response_map(o.front, frame, self._dominant.hz, o.rate_hz).clamp(min=KEPT)
+        if hz := self._response_hz(self._dominant):
+            kept = response_map(o.front, frame, hz, o.rate_hz).clamp(min=KEPT)
         high, wide = self._pyramid.padded
         around = MARGIN, wide - o.width - MARGIN, MARGIN, high - o.height - MARGIN
         whole = pad(kept[None, None], around, mode="replicate")

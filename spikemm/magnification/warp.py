@@ -7,7 +7,6 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from spikemm.magnification.base import FrameMagnifier
 from spikemm.magnification.claim import Claim
-from spikemm.magnification.dominant import DominantFrequency
 from spikemm.magnification.evidence import Evidence, finer
 from spikemm.magnification.motion import CELL, NOISE_AVERAGED, Measurement, MotionEstimator, smooth_cells, spread_cells
 from spikemm.magnification.options import MagnifierOptions
@@ -91,7 +90,7 @@ class WarpMagnifier(FrameMagnifier):
         self._noise = self._zero[0]
         self._power = self._zero
         self._frames = self._since = 0
-        self._dominant = None if self._band_hz is None else DominantFrequency(self._band_hz, self.response_hz)
+        self._dominant = self._make_dominant()
         self._evidence = Evidence(self._make_filter())
         self._retake(frame)
 
@@ -103,8 +102,8 @@ class WarpMagnifier(FrameMagnifier):
     def _respond(self) -> None:
         """Have displacements measured as those of the scene, at the frequency that dominates."""
         o, kept = self._options, torch.ones_like(self._light)
-        if self._dominant is not None:
-            kept = response_map(o.front, self._light, self._dominant.hz, o.rate_hz).clamp(min=0.0)
+        if hz := self._response_hz(self._dominant):
+            kept = response_map(o.front, self._light, hz, o.rate_hz).clamp(min=0.0)
         self._estimator.respond(kept.clamp(min=KEPT))
         self._kept = smooth_cells(self._cells(kept)[None])[0]
 
@@ -189,7 +188,7 @@ class WarpMagnifier(FrameMagnifier):
         far, off = (
             float((weight * (x * x).sum(0)).sum()) ** 0.5 for x in (self._mean, measured.displacement - self._mean)
         )
-        period = MEMORY_FRAMES if self._band_hz is None else 1.0 / max(self._band_hz[0] * seconds, 1e-9)
+        period = MEMORY_FRAMES if self._shown_band is None else 1.0 / max(self._shown_band[0] * seconds, 1e-9)
         enough = MEMORY_FRAMES // 4 if far > TOO_FAR_PX else max(MEMORY_FRAMES // 4, period)
         if far > FAR_PX and self._since > enough and off < 0.5 * far:
             self._retake(frame)

@@ -3,6 +3,11 @@
 import pytest
 
 from engine.link_protocol import Grant, Hello, Tag
+from engine.message import Message
+
+
+class Mark(Message):
+    sparse = True
 
 
 def test_messages_arrive_in_order_and_are_counted_at_both_ends(ends):
@@ -184,6 +189,14 @@ def test_a_new_epoch_is_no_gap_and_neither_is_a_hop_that_changed(ends):
     ends.turn()
     while (arrival := inbox.get(0.0)) is not None:
         inlet.note_gap(arrival.message)
+    assert inlet.statistics().gap_steps == 0
+
+
+def test_between_messages_of_a_sparse_kind_nothing_is_missing(ends):
+    ends.produce_for(ends.edge(policy={"drop_oldest": 9}))
+    inlet, _ = ends.consume(policy={"drop_oldest": 9})
+    for step in (10, 10, 7_000):
+        inlet.note_gap(Mark(step=step))
     assert inlet.statistics().gap_steps == 0
 
 

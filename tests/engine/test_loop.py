@@ -1,6 +1,7 @@
 """What the loop fills in on a message, and how a live option changes."""
 
 from dataclasses import dataclass
+from threading import Thread
 from typing import Annotated, Any
 
 import msgspec
@@ -116,6 +117,43 @@ def test_a_flush_inherits_from_the_last_message_also_where_the_source_is_in_the_
 class _Hub:
     def __init__(self, ends):
         self.lock, self.inlets = ends.lock, []
+
+
+def test_a_source_that_waits_is_asked_again_when_it_is_woken(ends, monkeypatch):
+    class Fed(Metronome):
+        def produce(self) -> Message | Wait | None:
+            self.sent += 1
+            match self.sent:
+                case 1:
+                    self.context.wake()  # what comes before the wait begins is not missed
+                case 2:
+                    Thread(target=self.context.wake).start()
+            return Wait(float("inf")) if self.sent < 3 else None
+
+    monkeypatch.setattr("engine.loop._PATIENCE_S", 1000.0)
+    source = Member(make_node(Fed))
+    loop = Loop([source], _Hub(ends), Inbox(ends.lock), lambda: None)
+    source.context.wake = loop.wake
+    loop.run()
+    assert source.node.sent == 3
+
+
+def test_a_stage_is_heard_while_nothing_comes(ends, monkeypatch):
+    class Watchman(Amplifier):
+        def idle(self) -> list[Message]:
+            inlet.end()  # this is the last turn
+            return [Tick(step=7, values=np.zeros(1))]
+
+    monkeypatch.setattr("engine.loop._PATIENCE_S", 0.001)
+    ends.produce_for(ends.edge())
+    inlet, inbox = ends.consume()
+    watchman = Member(make_node(Watchman))
+    watchman.node.flush = list
+    watchman.outlet = Outbox()
+    hub = _Hub(ends)
+    hub.inlets = [inlet]
+    Loop([watchman], hub, inbox, lambda: None).run()
+    assert [message.step for message in watchman.outlet.messages] == [7]
 
 
 def test_a_message_that_the_node_fails_on_is_not_finished_with(ends):

@@ -70,6 +70,12 @@ class Mixer(Stage):
     emits = Sound
 
 
+class Console(Sink):
+    accepts = {"sound": Sound, "light": Light}  # noqa: RUF012
+    optional_ports = frozenset({"light"})
+    policy = {"sound": Policy("latest", depth=1)}  # noqa: RUF012
+
+
 class NotANode:
     pass
 
@@ -113,6 +119,32 @@ def test_the_policy_is_the_files_or_the_nodes_or_fits_the_source():
 
 class Viewer(Sink):
     accepts = Light
+
+
+def console(inputs, **keys):
+    nodes = {
+        "mic": {"type": "cast:Microphone"},
+        "camera": {"type": "cast:Camera"},
+        "console": {"type": "cast:Console", "inputs": inputs, **keys},
+    }
+    return parse(nodes).graph
+
+
+def test_a_policy_may_differ_from_port_to_port():
+    both = {"sound": "mic", "light": "camera"}
+    assert [str(edge.policy) for edge in console(both).edges()] == ["latest", "drop_oldest: 32"]
+    mixed = console(both, policy={"light": {"drop_oldest": 3}})
+    assert [str(edge.policy) for edge in mixed.edges()] == ["latest", "drop_oldest: 3"]
+    assert [str(edge.policy) for edge in console(both, policy="block").edges()] == ["block: 2 s"] * 2
+    with pytest.raises(PipelineError, match=r"policy \{'smell': 'latest'\} is none of"):
+        console(both, policy={"smell": "latest"})
+
+
+def test_an_optional_port_may_stay_unconnected_and_one_name_goes_where_its_kind_fits():
+    assert console("mic").nodes["console"].inputs == {"sound": "mic"}
+    assert console({"sound": "mic", "light": "camera"}).nodes["console"].inputs == {"sound": "mic", "light": "camera"}
+    with pytest.raises(PipelineError, match=r"ports light; Console has sound, light \(optional\)"):
+        console("camera")
 
 
 def test_what_consumers_ask_for_travels_upstream():

@@ -65,6 +65,17 @@ def test_frames_of_even_light_are_even_once_the_replay_names_the_calibration(fol
     assert corrected.std() / corrected.mean() < unevenness
 
 
+def test_a_region_has_its_own_part_of_the_calibration(folder, calibration):
+    spikes = produced(
+        make_node(Replay, ManualClock(), path=str(folder / "scene.dat"), speed=0, calibration=str(calibration)),
+        ManualClock(),
+    )
+    wants = {"wanted": frozenset({"rate:64"})}
+    whole = drive(make_node(Encode, context=wants), spikes)[-1].maps["rate:64"]
+    part = drive(make_node(Encode, context=wants, region=[8, 16, 24, 20]), spikes)[-1].maps["rate:64"]
+    assert np.array_equal(part, whole[:, 16:36, 8:32])
+
+
 def test_the_header_carries_the_full_path(folder, calibration, monkeypatch):
     monkeypatch.chdir(folder)
     node = make_node(Replay, ManualClock(), path="scene.dat", speed=0, calibration="camera.npz")

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from engine.clocks import ManualClock
+from engine.exceptions import ControlError
+from engine.loop import Member
 from engine.testing import drive, make_node, produced
 from nodes.encode import Encode
 from nodes.magnify import Magnify
@@ -138,6 +140,21 @@ def test_alpha_and_band_change_while_it_runs():
     node.reconfigure(frozenset({"band_hz"}))
     (message,) = run([flat(step=160)], node)
     assert (message.notes["mode"], message.notes["band_hz"]) == ("static", None)
+
+
+def test_the_method_changes_while_it_runs_and_one_that_does_not_fit_is_refused():
+    options = {"alpha": 5, "band_hz": [100, 200], "axis": "x"}
+    node = make_node(Magnify, **options)
+    member = Member(node)
+    run([flat()], node)
+    assert member.set_option("method", "riesz") == "riesz"
+    later = [flat(seed=1, step=80), flat(seed=2, step=160)]
+    changed, fresh = run(later[:1], node), make_node(Magnify, method="riesz", **options)
+    assert changed[0].notes["method"] == "riesz"
+    assert np.array_equal(pixels_of(changed), pixels_of(run(later[:1], fresh)))
+    with pytest.raises(ControlError, match="axis x: this method does not know where motion goes"):
+        member.set_option("method", "linear")
+    assert np.array_equal(pixels_of(run(later[1:], node)), pixels_of(run(later[1:], fresh)))  # it goes on as it was
 
 
 def test_a_band_that_cannot_be_is_refused_while_it_runs():

@@ -2,10 +2,15 @@ import numpy as np
 import pytest
 
 from engine.clocks import ManualClock
+from engine.envelope import decode
+from engine.envelope import encode as to_wire
 from engine.testing import drive, make_node
 from nodes.encode import Encode
 from nodes.fixed_point import from_fixed_point, to_fixed_point
+from nodes.measure import Measure
 from nodes.messages import Spikes
+from nodes.reconstruct import Reconstruct
+from spikemm.exceptions import OptionError
 from spikemm.packing import pack
 
 HEIGHT, WIDTH, RATE = 4, 6, 20_000.0
@@ -156,10 +161,37 @@ def chunks_from(start, count):
     return [Spikes(step=at, count=80, packed=packed, height=HEIGHT, width=WIDTH, rate_hz=RATE) for at in steps]
 
 
+def test_a_consumer_that_wants_a_fixed_hop_keeps_it_under_overload():
+    node = encode(["rate:10", "fixed hop"], hop=4, live=True)
+    node.context.output_pressure = lambda: 1.0
+    messages = drive(node, chunks_from(0, 100))
+    assert {m.hop for m in messages} == {4}
+    assert list(messages[0].maps) == ["rate:10"]
+
+
+def test_the_wish_for_a_fixed_hop_comes_from_a_measurement_that_steers():
+    steers, looks = (Measure.wants(Measure.Options(steers=node), frozenset()) for node in ("strobe", None))
+    assert steers < Reconstruct.wants(Reconstruct.Options(), steers) == {"fixed hop", "interval:32"}
+    assert Reconstruct.wants(Reconstruct.Options(), looks) == {"interval:32"}
+
+
 def test_pressure_on_a_replay_changes_nothing():
     node = encode(hop=20)
     node.context.output_pressure = lambda: 1.0
     assert {m.hop for m in drive(node, chunks(0, 1000))} == {20}
+
+
+def test_of_a_region_alone_the_windows_are_those_of_the_whole_picture_cut_out():
+    (whole,) = drive(encode(hop=20), chunks(0, 200, size=200), flush=False)
+    (part,) = drive(encode(hop=20, region=[1, 2, 4, 2]), chunks(0, 200, size=200), flush=False)
+    assert np.array_equal(part.maps["rate:10"], whole.maps["rate:10"][:, 2:4, 1:5])
+    carried = [decode([bytes(memoryview(p).cast("B")) for p in to_wire(message)]) for message in (whole, part)]
+    assert [message.origin for message in carried] == [(0, 0), (1, 2)]
+
+
+def test_a_region_outside_the_picture_is_refused():
+    with pytest.raises(OptionError, match="is not inside the picture of 6×4 px"):
+        drive(encode(region=[4, 0, 4, 4]), chunks(0, 80))
 
 
 def test_a_source_is_told_how_many_steps_a_frame_and_a_first_picture_take():

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from engine.testing import drive, make_node
+from nodes.files.npz_writer import NpzWriter
+from nodes.files.video_writer import VideoWriter
 from nodes.frames import FramesFile
 from nodes.grey_scale import GreyScale
 from nodes.messages import Frames
-from nodes.npz_writer import NpzWriter
 from nodes.video import Video
-from nodes.video_writer import VideoWriter
 from spikemm.exceptions import OptionError, RecordingError, ShapeError
 
 

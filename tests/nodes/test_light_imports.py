@@ -1,7 +1,10 @@
 import subprocess
 import sys
 
-NODES = "encode frames magnify null reconstruct replay synthetic_camera upsample video warm_up"
+NODES = (
+    "alarm deflection encode frames magnify measure mqtt null prometheus raw_stream "
+    "reconstruct replay spikelink synthetic_camera upsample video warm_up webhook"
+)
 
 
 def test_importing_the_nodes_loads_neither_torch_nor_numba():

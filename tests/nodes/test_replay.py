@@ -86,6 +86,19 @@ def test_stepping_by_frames_and_by_steps(clock, path):
     assert waiting(node)
 
 
+def test_stepping_back_sends_again_what_the_frame_before_is_made_of(clock, path):
+    node = replay(clock, path, context={"wanted": frozenset({"hop:20", "span:60"})})
+    node.command("step", {"steps": 200})
+    produced(node, clock, limit=3)
+    assert node.command("step", {"frames": -1})["step"] == 180
+    assert steps_of([node.produce()]) == list(range(120, 180))
+    assert waiting(node)
+    node.command("step", {"frames": -2})
+    assert node.command("step", {"frames": -1})["step"] == 120  # asked twice before anything is sent
+    assert node.command("step", {"frames": -50})["step"] == 60  # the first frame there is
+    assert steps_of([node.produce()]) == list(range(60))
+
+
 @pytest.mark.parametrize("where", [{"step": 700}, {"seconds": 0.035}])
 def test_a_seek_voids_what_is_queued_and_goes_on_from_there(clock, path, where):
     node = replay(clock, path)

@@ -4,6 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from engine.exceptions import ControlError
+from engine.loop import Member
 from engine.testing import drive, make_node
 from nodes.messages import Frames
 from nodes.upsample import Upsample
@@ -28,6 +30,19 @@ def test_streaming_methods_enlarge_by_the_scale(method):
     (large,) = drive(make_node(Upsample, method=method, scale=1.37), [message(0)])
     assert tuple(large.pixels.shape) == (1, 22, 25)
     assert large.scale == 1.37
+
+
+def test_the_scale_changes_while_it_runs():
+    node = make_node(Upsample, scale=2.0)
+    member = Member(node)
+    assert member.set_option("scale", 3.0) == 3.0  # before the first frame
+    assert [tuple(large.pixels.shape) for large in drive(node, [message(0)])] == [(1, 48, 54)]
+    member.set_option("scale", 1.5)
+    (large,) = drive(node, [message(20)])
+    assert (tuple(large.pixels.shape), large.scale) == ((1, 24, 27), 1.5)
+    with pytest.raises(ControlError, match=r"scale: .* <= 8"):
+        member.set_option("scale", 9.0)
+    assert [tuple(large.pixels.shape) for large in drive(node, [message(40)])] == [(1, 24, 27)]
 
 
 @pytest.mark.parametrize("cut", [{"epoch": 1}, {"gap": 40}], ids=["epoch", "gap"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from engine.clocks import WallClock
 from engine.exceptions import PipelineError
 from engine.testing import make_node
+from nodes import web
 from nodes.web import Web, WebOptions
 
 HEIGHT, WIDTH = 40, 64
@@ -17,7 +19,9 @@ DEADLINE_S = 20.0
 
 def test_serves_the_page_and_its_files_and_nothing_else(open_page, get, address):
     page = address(open_page())
-    for path, kind in {"": "text/html", "app.js": "text/javascript", "style.css": "text/css"}.items():
+    kinds = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+    files = {file.name: kinds[file.suffix] for file in (Path(web.__file__).parent / "web").iterdir()}
+    for path, kind in ({"": "text/html"} | files).items():
         status, headers, body = asyncio.run(get(page + path))
         assert (status, headers["Content-Type"]) == (200, f"{kind}; charset=utf-8")
         assert headers["Cache-Control"] == "no-store"

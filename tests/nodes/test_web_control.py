@@ -67,7 +67,7 @@ def test_a_supervisor_that_is_slow_to_answer_does_not_hold_the_pictures_up(open_
                 await visitor.say(type="set", id=number, node="magnify", option="alpha", value=20)
             refused = [await visitor.text("reply") for _ in range(2)]
             for number in range(5):
-                node.process(frames(number), "in")
+                node.process(frames(number), "frames")
                 await visitor.drawn((await visitor.picture())[0])
             control.answer.set()
             return refused, [(await visitor.text("reply"))["error"] for _ in range(4)]

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from spikemm.exceptions import ShapeError
-from spikemm.packing import flip_rows, pack, packed_bytes, unpack
+from spikemm.exceptions import OptionError, ShapeError
+from spikemm.packing import crop, flip_rows, pack, packed_bytes, unpack
 
 
 @pytest.fixture(params=[(7, 13), (16, 17), (5, 8), (250, 400)], ids=str)
@@ -25,6 +25,19 @@ def test_unpack_inverts_pack(spikes):
 def test_flipped_rows_are_the_picture_upside_down(spikes):
     flipped = flip_rows(pack(spikes), *spikes.shape[1:])
     assert (unpack(flipped, *spikes.shape[1:]) == spikes[:, ::-1]).all()
+
+
+@pytest.mark.parametrize("region", [(0, 0, 8, 5), (8, 3, 5, 2), (3, 1, 2, 4), (16, 0, 8, 1)], ids=str)
+def test_a_crop_is_the_part_of_the_picture_at_whole_bytes_and_elsewhere(region):
+    spikes = np.random.default_rng(2).integers(0, 2, (3, 5, 24), dtype=np.uint8)
+    x, y, wide, high = region
+    assert (unpack(crop(pack(spikes), 5, 24, region), high, wide) == spikes[:, y : y + high, x : x + wide]).all()
+
+
+@pytest.mark.parametrize("region", [(-8, 0, 16, 2), (0, 0, 0, 2), (16, 0, 16, 2), (0, 4, 8, 2)], ids=str)
+def test_a_crop_outside_the_picture_is_refused(region):
+    with pytest.raises(OptionError, match="is not inside the picture of 24×5 px"):
+        crop(pack(np.zeros((1, 5, 24), np.uint8)), 5, 24, region)
 
 
 def test_no_steps_are_fine():

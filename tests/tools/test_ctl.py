@@ -15,6 +15,7 @@ nodes:
   reconstruct: {{inputs: encode}}
   magnify: {{inputs: reconstruct}}
   "null": {{inputs: magnify}}
+  record: {{inputs: replay, path: kept, keep: {{before_s: 1}}, keep_free_gb: 0}}
 chain: [reconstruct, magnify]
 """
 
@@ -49,6 +50,7 @@ def test_a_running_pipeline_is_steered(running, spikemm, refused):
     assert json.loads(ctl("resume"))["paused"] is False
     assert float(ctl("set", "magnify.alpha=20")) == 20
     assert json.loads(ctl("status", "--json"))["nodes"]["magnify"]["options"]["alpha"] == 20
+    assert json.loads(ctl("save", "--seconds-after", 0, "--reason", "looks odd"))["file"].startswith("kept/")
     assert "alpha" in refused("ctl", "set", "magnify.alhpa=3", "--run", running)
     assert "replay → encode" in spikemm("top", "--once", "--run", running).stdout
 

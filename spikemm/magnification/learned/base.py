@@ -173,10 +173,8 @@ class LearnedMagnifier(FrameMagnifier):
     def _response(self, frame: torch.Tensor) -> torch.Tensor:
         """Part (1, 1, H, W) of the band's centre that the front end keeps."""
         o = self._options
-        if self._band_hz is None:
-            kept = torch.ones_like(frame)
-        else:
-            kept = response_map(o.front, frame, self.response_hz, o.rate_hz).clamp(min=KEPT)
+        hz = self._response_hz()
+        kept = response_map(o.front, frame, hz, o.rate_hz).clamp(min=KEPT) if hz else torch.ones_like(frame)
         return pad(kept[None, None], self._padding, mode="reflect")
 
     def _painted(self, manipulated: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:

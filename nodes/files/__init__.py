@@ -1,0 +1,1 @@
+"""What the sinks that write files of frames are made of."""

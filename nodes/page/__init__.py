@@ -1,0 +1,1 @@
+"""What `web` is made of: the server behind the page."""

@@ -1,0 +1,1 @@
+"""What the sinks to a plant's own systems are made of: MQTT, webhook, Prometheus."""

@@ -1,0 +1,42 @@
+"""Secrets: read from a file or the environment, so that they stand in no pipeline file and no status."""
+
+import os
+from pathlib import Path
+
+from spikemm.exceptions import OptionError
+
+__all__ = ["SECRET", "read_secret"]
+
+SECRET = r"^(env|file):.+$"
+"""What a reference to a secret looks like."""
+
+_LONGEST = 4096
+
+
+def read_secret(option: str, reference: str) -> str:
+    """Return the secret that a reference names.
+
+    Parameters
+    ----------
+    option : str
+        The option, for messages.
+    reference : str
+        ``env:NAME`` (a variable of the environment) or ``file:PATH`` (a file; space around its text is left out).
+
+    Raises
+    ------
+    OptionError
+        If there is none; the text never holds the secret.
+    """
+    where, _, name = reference.partition(":")
+    try:
+        text = os.environ[name] if where == "env" else Path(name).read_text(encoding="utf-8")
+    except KeyError:
+        raise OptionError(f"{option}: the environment has no {name}; export it before the start") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise OptionError(f"{option}: {name} cannot be read ({reason})") from None
+    secret = text.strip()
+    if not secret or len(secret) > _LONGEST or not secret.isprintable():
+        raise OptionError(f"{option}: {reference} holds no secret; 1 to {_LONGEST} printable characters in one line")
+    return secret

@@ -1,0 +1,239 @@
+"""`record`: spikes, frames, readings and events into session folders, all of them or the seconds around an alarm."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import psutil
+from msgspec import Meta
+
+from engine import Policy, Sink
+from engine.exceptions import ControlError
+from engine.message import Message
+from nodes.messages import Event, Frames, Reading, Spikes
+from nodes.recording.items import Itemiser
+from nodes.recording.journal import Journal
+from nodes.recording.keep import KeepAll, KeepAround, Keeper
+from nodes.recording.ring import Ring
+from spikemm.exceptions import OptionError, RecordingError, SpikeMMError
+from spikemm.packing import packed_bytes
+
+__all__ = ["Record"]
+
+_OTHERS_PART, _OTHERS_BYTES = 0.25, 256 << 20
+"""What frames and readings may take of the ring, besides the spikes: a part of these, and a little more."""
+
+_BUFFER_S = 4.0
+"""Of a live stream that waits at its source when this process gets no processor: twice what other sinks are given."""
+
+_MEMORY_PART = 0.8
+"""Of the memory that is available, what the ring may take."""
+
+
+class Around(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Keep the seconds around an alarm."""
+
+    before_s: Annotated[float, Meta(ge=0, le=3600, description="Seconds before it, kept in memory.")]
+    after_s: Annotated[float, Meta(ge=0, le=86_400, description="Seconds after it.")] = 1.0
+
+
+class RecordOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Options of `record`."""
+
+    path: Annotated[str, Meta(min_length=1, description="Folder for the sessions; made if its parent is there.")]
+    keep: Annotated[
+        Literal["all"] | Around, Meta(description="all, or {before_s: N, after_s: M} around alarms and saves.")
+    ] = "all"
+    late_s: Annotated[
+        float, Meta(ge=0, le=60, description="An alarm may come so late; with keep: {...}, so much more is in memory.")
+    ] = 1.0
+    file_gb: Annotated[float, Meta(gt=0, le=1000, description="A file ends at this size.")] = 4.0
+    file_s: Annotated[float, Meta(gt=0, le=86_400, description="A file ends after so much sensor time.")] = 60.0
+    session_s: (
+        Annotated[float, Meta(gt=0, description="With keep: all, a new session begins after so long; null: never.")]
+        | None
+    ) = None
+    max_gb: (
+        Annotated[float, Meta(gt=0, description="Of all sessions in the folder; null: what the disk holds.")] | None
+    ) = None
+    keep_free_gb: Annotated[float, Meta(ge=0, description="Left free on the disk.")] = 1.0
+    discard_oldest: Annotated[
+        bool, Meta(description="Without room, remove the oldest session in the folder; else recording stops.")
+    ] = False
+    white: (
+        Annotated[float, Meta(gt=0, le=10, description="Light shown as white, spikes/step; null: from the first.")]
+        | None
+    ) = None
+
+
+class Record(Sink):
+    """Record to session folders.
+
+    With ``keep: all`` one session holds all that comes. With ``keep: {before_s: N, after_s: M}`` the last seconds are
+    in memory, and an event that is raised, or the command ``save {seconds_after: M or null, reason: text}``, writes a
+    session from N before it to M after it; what happens meanwhile makes it longer. A new time line (a seek, a loop) or
+    another picture size begins another session. When the disk is full or too slow, the run goes on, the steps are
+    counted as `steps_not_recorded`, and the run does not end well.
+    """
+
+    Options = RecordOptions
+    accepts = {"spikes": Spikes, "frames": Frames, "readings": Reading, "events": Event}  # noqa: RUF012 - declared by the base
+    optional_ports = frozenset({"spikes", "frames", "readings", "events"})
+    policy = Policy("block", buffer_s=_BUFFER_S)
+    user_errors = (SpikeMMError,)
+
+    _journal: Journal | None = None
+
+    @classmethod
+    def check(cls, options: RecordOptions) -> None:
+        """Check that the folder is there or can be made, and that no option is without effect."""
+        path = Path(options.path)
+        if path.exists() and not path.is_dir():
+            raise OptionError(f"path {path} is a file; name a folder for the sessions")
+        if not path.exists() and not path.absolute().parent.is_dir():
+            raise OptionError(f"path {path}: there is no folder {path.parent}; make it first")
+        if options.session_s is not None and options.keep != "all":
+            raise OptionError(f"session_s {options.session_s:g}: sessions end by themselves here; it is for keep: all")
+
+    def setup(self) -> None:
+        """Start the thread that writes; a session begins with what is to be recorded."""
+        self._journal = Journal(self.options, self.context)
+        self._itemiser = Itemiser(self.options.white)
+        self._keeper: Keeper | None = None
+        self._ring: Ring | None = None
+        self._size: tuple[int, ...] = ()
+        self._epoch, self._rate_hz = -1, 1.0
+
+    def process(self, message: Message, port: str) -> None:
+        """Record it, keep it in memory, or both."""
+        assert self._journal is not None
+        self._journal.watch()
+        if message.epoch < self._epoch:  # a picture or reading that was on its way when the time line began anew
+            self.context.count("late_messages")
+            return
+        keeper = self._follow(message)
+        for item in self._itemiser(message):
+            keeper.take(item, self._itemiser.time.nanoseconds(message, item.step))
+        if isinstance(message, Event) and message.details.get("state") == "raised":
+            reason = str(message.details.get("text") or message.name)
+            keeper.trigger(message.step, message.name, reason, None)
+
+    def _follow(self, message: Message) -> Keeper:
+        """Begin anew where the time line or the picture does."""
+        assert self._journal is not None
+        size = (message.height, message.width) if isinstance(message, Spikes) else self._size
+        new_line = message.epoch != self._epoch
+        resized = bool(self._size) and size != self._size
+        if self._keeper is not None and (new_line or resized):
+            self._keeper.restart("a new time line" if new_line else "another picture size")
+            self._keeper = None
+        self._journal.follow(message)
+        if self._keeper is None:
+            self._rate_hz = message.rate_hz or 1.0
+            self._keeper, self._size = self._make_keeper(), ()
+        if isinstance(message, Spikes) and size != self._size:
+            self._reserve(message)
+        self._epoch, self._size = message.epoch, size
+        return self._keeper
+
+    def _make_keeper(self) -> Keeper:
+        assert self._journal is not None
+        keep, rate_hz = self.options.keep, self._rate_hz
+        if isinstance(keep, str):
+            return KeepAll(self._journal, (self.options.session_s or math.inf) * rate_hz)
+        before, after, late = (round(s * rate_hz) for s in (keep.before_s, keep.after_s, self.options.late_s))
+        self._ring = Ring(before + late, _OTHERS_BYTES)
+        return KeepAround(self._journal, self._ring, rate_hz, before, after, late)
+
+    def _reserve(self, spikes: Spikes) -> None:
+        """Give the ring its size, if the memory is there.
+
+        While a session is written, what has left the ring may still wait for the disk: as much again.
+        """
+        if self._ring is None:
+            return
+        assert self._journal is not None
+        size = self._ring.steps * packed_bytes(spikes.height, spikes.width) * (1 + _OTHERS_PART) + _OTHERS_BYTES
+        available = psutil.virtual_memory().available * _MEMORY_PART
+        seconds = self._ring.steps / self._rate_hz
+        if 2 * size > available:
+            raise OptionError(
+                f"keep: {seconds:g} s of {spikes.height}×{spikes.width} pixels take {size / 1e9:.3g} GB of memory, and "
+                f"as much again while they are written; {available / 1e9:.3g} GB can be had: "
+                f"take at most {seconds * available / (2 * size):.2g} s in before_s and late_s together"
+            )
+        self._ring.limit_bytes = size
+        self._journal.reserve(size)
+        self.context.log.info("%g s take up to %.0f MB of memory", seconds, size / 1e6)
+
+    def command(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Carry out ``save {seconds_after: M or null, reason: text}``; return the session as ``file``."""
+        match name, arguments:
+            case "save", {**given} if given.keys() <= {"seconds_after", "reason"}:
+                return {
+                    "file": str(self._save(given.get("seconds_after"), str(given.get("reason") or "saved by hand")))
+                }
+        raise ControlError(
+            f"{self.context.name} takes no command {name!r} with {arguments}; it takes save "
+            "{seconds_after: number or null, reason: text}"
+        )
+
+    def _save(self, seconds_after: Any, reason: str) -> Path:
+        number = isinstance(seconds_after, int | float) and not isinstance(seconds_after, bool)
+        if seconds_after is not None and not (number and 0 <= seconds_after <= 86_400):
+            raise ControlError(f"seconds_after is {seconds_after!r}; give seconds from 0 to 86400, or null")
+        if self._keeper is None or self._journal is None:
+            raise ControlError("nothing has come yet that could be saved; wait for the source")
+        after = None if seconds_after is None else round(seconds_after * self._rate_hz)
+        self._keeper.trigger(self._keeper.newest, "save", reason, after)
+        self._journal.watch()
+        if self._journal.session is None:
+            raise ControlError(f"not recording: {self._journal.thread.failure or 'the last session failed'}")
+        return self._journal.session
+
+    def status(self) -> dict[str, Any]:
+        """Return what is being recorded, and how much waits for the disk or is in memory."""
+        journal, ring = self._journal, self._ring
+        if journal is None:
+            return {}
+        journal.watch()
+        return {
+            "session": str(journal.session) if journal.session else None,
+            "latest": str(journal.latest) if journal.latest else None,
+            "sessions": journal.thread.sessions,
+            "queued_mb": round(journal.thread.queued_bytes / 1e6, 1),
+            "failure": journal.thread.failure,
+            **({} if ring is None else self._ring_status(ring)),
+        }
+
+    def _ring_status(self, ring: Ring) -> dict[str, Any]:
+        return {
+            "ring_s": round((ring.newest - ring.first_step) / self._rate_hz, 3),
+            "ring_mb": round(ring.nbytes / 1e6, 1),
+            "ring_limit_mb": round(ring.limit_bytes / 1e6, 1),
+            "ring_let_go": ring.let_go,
+        }
+
+    def flush(self) -> None:
+        """Write what waits, and end the session.
+
+        Raises
+        ------
+        RecordingError
+            If steps that should have been recorded were not.
+        """
+        assert self._journal is not None
+        failure = self._journal.stop("the stream has ended")
+        lost = self._journal.steps_not_recorded
+        if failure or lost:
+            raise RecordingError(
+                f"{self.options.path}: {lost} steps are not recorded: "
+                f"{failure or 'the disk was too slow; choose a faster one'}"
+            )
+
+    def close(self) -> None:
+        """End the session, where the stream had no end of its own."""
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.stop("the recorder was closed")

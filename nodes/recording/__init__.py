@@ -1,0 +1,1 @@
+"""What `record` is made of: conversion, ring, keeping, and the thread that writes."""

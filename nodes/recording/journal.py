@@ -1,0 +1,178 @@
+"""Sessions one after another: their names, their descriptions, and what happens when one cannot be written."""
+
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from engine.context import Context
+from engine.message import Message
+from nodes.recording.items import Item, Steps
+from nodes.recording.session import SessionPlan
+from nodes.recording.writer_thread import RecordThread
+from spikemm.session import Description, DiskRoom, Trigger
+
+__all__ = ["Journal"]
+
+_RETRY_S = 10.0
+_PATIENCE_S = 10.0
+_LAST_S = 25.0
+"""A run that ends gives its nodes 30 s to write what they hold."""
+_QUEUE_BYTES = 256 << 20
+_PACKAGES = ("spikemm", "foxglove-sdk", "numpy")
+
+
+class Journal:
+    """Opens and closes sessions in one folder, and hands items to the thread that writes.
+
+    Parameters
+    ----------
+    options : RecordOptions
+        The node's options.
+    context : Context
+        The node's surroundings.
+
+    Attributes
+    ----------
+    session : Path or None
+        Folder of the session that is open.
+    """
+
+    def __init__(self, options: Any, context: Context) -> None:
+        self._options, self._context = options, context
+        self._folder = Path(options.path)
+        self._folder.mkdir(exist_ok=True)
+        self._room = DiskRoom(
+            self._folder,
+            max_bytes=None if options.max_gb is None else options.max_gb * 1e9,
+            keep_free_bytes=options.keep_free_gb * 1e9,
+            discard_oldest=options.discard_oldest,
+        )
+        self.thread = RecordThread(self._room, _QUEUE_BYTES)
+        self.session: Path | None = None
+        self.latest: Path | None = None
+        self._retry_at = -float("inf")
+        self._refused = 0
+        self._stalled = False
+        self._source: Message | None = None
+
+    @property
+    def steps_not_recorded(self) -> int:
+        """Steps that should have been recorded and were not."""
+        return self._refused + self.thread.steps_refused
+
+    def follow(self, message: Message) -> None:
+        """Note what the stream is like now."""
+        self._source = message
+
+    def reserve(self, ring_bytes: float) -> None:
+        """Let the queue hold what a ring hands over at once, besides its own 256 MiB."""
+        self.thread.limit_bytes = _QUEUE_BYTES + int(ring_bytes)
+
+    def begin(self, step: int, nanoseconds: int) -> bool:
+        """Begin a session at a step; False while the last one has failed less than 10 s ago.
+
+        Parameters
+        ----------
+        step : int
+            Its first step.
+        nanoseconds : int
+            Time of that step since 1970.
+        """
+        if self._context.clock.now() < self._retry_at:
+            return False
+        started = nanoseconds / 1e9
+        description = self._describe(step, started)
+        folder = self._name(started)
+        size = self._options.file_gb * 1e9, self._options.file_s
+        self.thread.begin(SessionPlan(folder, description, *size))
+        self.session = self.latest = folder
+        return True
+
+    def _describe(self, step: int, started: float) -> Description:
+        source, keep = self._source, self._options.keep
+        assert source is not None
+        return Description(
+            height=0,
+            width=0,
+            rate_hz=source.rate_hz or 1.0,
+            first_step=step,
+            started=started,
+            pipeline=self._context.pipeline,
+            stream=source.stream,
+            epoch=source.epoch,
+            keep=keep if isinstance(keep, str) else {"before_s": keep.before_s, "after_s": keep.after_s},
+            versions={name: _version(name) for name in _PACKAGES},
+        )
+
+    def _name(self, started: float) -> Path:
+        """Return a folder that is not there yet, named after the local time of its first step."""
+        stem = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(started))
+        folder, number = self._folder / stem, 1
+        while folder.exists() or folder == self.latest:
+            number += 1
+            folder = self._folder / f"{stem}-{number}"
+        return folder
+
+    def put(self, item: Item | None) -> None:
+        """Record an item, if there is one; what a disk does not take within 10 s is lost, which is counted."""
+        if item is None:
+            return
+        if self.session is None:
+            self._refuse(item)
+            return
+        # One wait for each stall: a node that waits for every item in turn would be taken for a hanging one.
+        taken = self.thread.put(item, 0.0 if self._stalled else _PATIENCE_S)
+        if not taken:
+            self._refuse(item)
+        if not taken and not self._stalled:
+            self._context.count("stalls")
+            self._context.log.error("the disk has taken nothing for %g s; steps are lost", _PATIENCE_S)
+        self._stalled = not taken
+
+    def _refuse(self, item: Item) -> None:
+        if isinstance(item, Steps):
+            self._refused += len(item.packed)
+            self.thread.note_dropped(len(item.packed))
+
+    def trigger(self, trigger: Trigger) -> None:
+        """Note in the session why it is kept."""
+        self.thread.trigger(trigger)
+        self._context.count("triggers")
+        lacks = f"; {trigger.missing_before} steps before it were not in memory" if trigger.missing_before else ""
+        self._context.log.warning("recording %s: %s (step %d)%s", self.latest, trigger.reason, trigger.step, lacks)
+
+    def refuse(self, name: str) -> None:
+        """Say that a trigger comes to nothing, because the last session has just failed."""
+        self._context.count("triggers_lost")
+        self._context.log.error("%s: nothing is recorded for it: %s", name, self.thread.failure)
+
+    def end(self, why: str) -> None:
+        """End the session, if one is open."""
+        if self.session is not None:
+            self.session = None
+            self.thread.end(why)
+
+    def watch(self) -> None:
+        """Say once when a session has failed."""
+        if self.session is not None and self.thread.failure:
+            self._context.log.error("%s: not recording: %s", self.session, self.thread.failure)
+            self._context.count("sessions_failed")
+            self.session, self._retry_at = None, self._context.clock.now() + _RETRY_S
+        self._context.counters["steps_recorded"] = self.thread.steps_recorded
+        self._context.counters["steps_not_recorded"] = self.steps_not_recorded
+        self._context.counters["sessions_discarded"] = len(self._room.discarded)
+
+    def stop(self, why: str) -> str:
+        """End everything; return why the last session failed, empty if it did not."""
+        self.end(why)
+        self.thread.stop(_LAST_S)
+        self.watch()
+        return self.thread.failure
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

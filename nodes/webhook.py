@@ -1,0 +1,126 @@
+"""`webhook`: every event posted as JSON to an address of the user's."""
+
+import hashlib
+import hmac
+import time
+from collections import Counter
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from engine import Policy, Sink
+from nodes.messages import Event
+from nodes.plant.event_json import event_json
+from nodes.plant.postman import Letter, Postman
+from nodes.plant.secret import SECRET, read_secret
+from spikemm.exceptions import OptionError, SpikeMMError
+
+__all__ = ["Webhook"]
+
+_Reference = Annotated[str, Meta(pattern=SECRET, description="env:NAME or file:PATH")]
+
+
+class WebhookOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Options of `webhook`."""
+
+    url: Annotated[
+        str, Meta(min_length=1, description="http(s) address; env:NAME or file:PATH where the address is a secret.")
+    ]
+    token: Annotated[_Reference | None, Meta(description="Sent as Authorization: Bearer; env:NAME or file:PATH.")] = (
+        None
+    )
+    signing_key: Annotated[
+        _Reference | None,
+        Meta(description="Key of the HMAC-SHA256 of the body in X-SpikeMM-Signature; env:NAME or file:PATH."),
+    ] = None
+    timeout_s: Annotated[float, Meta(gt=0, le=60, description="How long one try may take, s.")] = 10.0
+    give_up_s: Annotated[float, Meta(gt=0, description="How long an event is worth a try, s.")] = 3600.0
+    queue: Annotated[int, Meta(ge=1, le=100_000, description="Events that wait at most; the oldest is dropped.")] = 1000
+    flush_s: Annotated[float, Meta(ge=0, le=20, description="How long the end of the run waits for delivery, s.")] = 5.0
+
+    def address(self) -> str:
+        """Return the address itself; raises OptionError."""
+        secret = self.url.startswith(("env:", "file:"))
+        url = read_secret("url", self.url) if secret else self.url
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+            shown = self.url if secret or parts.username is None else f"{parts.scheme}://…@{parts.hostname}"
+            raise OptionError(f"url: {shown} is no http or https address without a user's name; put a secret in token")
+        return url
+
+
+class Webhook(Sink):
+    """Post events; what the network does never holds up the stream.
+
+    An event is delivered at least once, in order: a receiver that knows its ``id`` already leaves it out.
+    """
+
+    Options = WebhookOptions
+    accepts = Event
+    policy = Policy("block")
+    user_errors = (SpikeMMError,)
+
+    _postman: Postman | None = None
+
+    @classmethod
+    def check(cls, options: WebhookOptions) -> None:
+        """Check the address and that the secrets are there."""
+        options.address()
+        _secrets(options)
+
+    def setup(self) -> None:
+        """Start the thread that delivers."""
+        options = self.options
+        self._secrets = _secrets(options)
+        self._told: Counter[str] = Counter()
+        url = options.address()
+        self._server = urlsplit(url).hostname
+        self._postman = Postman(url, capacity=options.queue, timeout_s=options.timeout_s, say=self.context.log.warning)
+
+    def process(self, event: Event, port: str) -> None:
+        """Hand the event over."""
+        body = event_json(event, self.context.pipeline)
+        self._running().post(Letter(body, self._headers(body), time.monotonic() + self.options.give_up_s))
+        self._count()
+
+    def flush(self) -> None:
+        """Wait for delivery, `flush_s` at most."""
+        self._running().drain(self.options.flush_s)
+        self._running().close()
+        self._count()
+
+    def status(self) -> dict[str, Any]:
+        """Return what became of the events, and the server's name; never a secret."""
+        self._count()
+        postman = self._running()
+        return {"server": self._server, "waiting": postman.waiting, **postman.counts}
+
+    def close(self) -> None:
+        """Stop to deliver."""
+        if self._postman is not None:
+            self._postman.close()
+
+    def _headers(self, body: bytes) -> dict[str, str]:
+        token, key = self._secrets
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if key:
+            headers["X-SpikeMM-Signature"] = f"sha256={hmac.new(key.encode(), body, hashlib.sha256).hexdigest()}"
+        return headers
+
+    def _count(self) -> None:
+        """Bring the counters of the summary up to date."""
+        counts = Counter(self._running().counts)
+        for name, number in (counts - self._told).items():
+            self.context.count(f"events_{name}", number)
+        self._told = counts
+
+    def _running(self) -> Postman:
+        assert self._postman is not None, "setup comes first"
+        return self._postman
+
+
+def _secrets(options: WebhookOptions) -> tuple[str, str]:
+    token = read_secret("token", options.token) if options.token else ""
+    return token, read_secret("signing_key", options.signing_key) if options.signing_key else ""

@@ -1,0 +1,205 @@
+"""One rule on one region: its baseline, its two latches, and what to tell when they change."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from spikemm.alarm.baseline import Baseline, Learner
+from spikemm.alarm.figures import Figure
+from spikemm.alarm.latch import Latch
+from spikemm.alarm.rules import Rule
+
+__all__ = ["Change", "Moment", "Watch"]
+
+State = Literal["waiting", "learning", "unknown", "ok", "warning", "alarm"]
+_LEVELS: tuple[State, ...] = ("ok", "warning", "alarm")
+
+
+class Moment(NamedTuple):
+    """When something is looked at.
+
+    Attributes
+    ----------
+    sensor_s : float
+        Seconds of sensor time, never going back.
+    now_s : float
+        Seconds of a clock that nobody sets.
+    wall_s : float
+        Seconds since 1970.
+    """
+
+    sensor_s: float
+    now_s: float
+    wall_s: float
+
+
+class Change(NamedTuple):
+    """An alarm that was raised or cleared; one that falls from alarm to warning is raised anew, as a warning."""
+
+    rule: str
+    region: str
+    state: Literal["raised", "cleared"]
+    severity: Literal["warning", "alarm"]
+    quantity: str
+    value: float | None
+    limit: float | None
+    unit: str
+    text: str
+
+
+@dataclass
+class _Look:
+    """What the rule has seen last: the value in its unit, the limits in force, the floor."""
+
+    value: float | None = None
+    limits: tuple[float, float] = (math.inf, math.inf)
+    floor: float = 0.0
+    missing: str = ""
+
+
+class Watch:
+    """One rule on one region.
+
+    Parameters
+    ----------
+    rule, region : Rule, str
+        What is watched, and where.
+    baseline : Baseline or None
+        What is known already.
+    learn_s : float
+        How long to learn where nothing is known.
+    announce : bool
+        Tell the first verdict even if all is well: somebody may still hold an alarm of before a restart for true.
+    """
+
+    def __init__(self, rule: Rule, region: str, baseline: Baseline | None, learn_s: float, *, announce: bool) -> None:
+        self.rule, self.region = rule, region
+        self.baseline = baseline
+        self._learn_s = learn_s
+        self._learner = Learner(learn_s) if rule.needs_baseline and baseline is None else None
+        self._latches = (Latch(rule.hold_s, rule.off_s), Latch(rule.hold_s, rule.off_s))
+        self._unknown = Latch(rule.hold_s, rule.off_s)
+        self._level = 0
+        self._announce = announce
+        self._look = _Look()
+        self._seen = False
+        self._since_wall_s: float | None = None
+        self.acknowledged = False
+
+    @property
+    def state(self) -> State:
+        """What is shown of it; ``unknown``: the question has no answer at present, see `Figure.missing`."""
+        if self._learner is not None:
+            return "learning"
+        if self._level == 0 and self._look.missing:
+            return "unknown"
+        return _LEVELS[self._level] if self._seen else "waiting"
+
+    def push(self, figure: Figure, at: Moment) -> Change | None:
+        """Take a figure; return what changed."""
+        self._seen = True
+        if self._learner is not None:
+            self._learn(self._learner, figure, at)
+            return None
+        self._look = look = self._compare(figure)
+        level = self._levels(look, at.sensor_s if self.rule.quantity != "signal_lost" else at.now_s)
+        return self._turn(level, at.wall_s)
+
+    def learn(self, at: Moment) -> Change | None:
+        """Learn anew what is normal."""
+        change = self.clear(at, "what is normal is learned anew")
+        self._learner = Learner(self._learn_s)
+        self._look = _Look()
+        return change
+
+    def clear(self, at: Moment, reason: str) -> Change | None:
+        """End the watch's alarm, if there is one, because the question itself has changed."""
+        for latch in (*self._latches, self._unknown):
+            latch.raised = False
+            latch.restart()
+        raised, self._announce = self._level > 0, False
+        change = self._turn(0, at.wall_s)
+        return change._replace(text=f"{self.region}: {self.rule.name} cleared, {reason}") if raised and change else None
+
+    def retune(self, rule: Rule) -> None:
+        """Take over other limits; the state and the baseline stay."""
+        self.rule = rule
+        for latch in (*self._latches, self._unknown):
+            latch.hold_s, latch.off_s = rule.hold_s, rule.off_s
+
+    def restart(self) -> None:
+        """Time has jumped: whatever must persist begins to do so anew."""
+        for latch in (*self._latches, self._unknown):
+            latch.restart()
+
+    def status(self) -> dict[str, Any]:
+        """Return what is shown of it."""
+        look, rule = self._look, self.rule
+        limits = dict(zip(("warning", "alarm"), (_finite(limit) for limit in look.limits), strict=True))
+        known = self.baseline
+        return {
+            "rule": rule.name, "region": self.region, "quantity": rule.quantity, "unit": rule.unit,
+            "state": self.state, "value": look.value, "limit": limits, "floor": look.floor, "missing": look.missing,
+            "since": self._since_wall_s, "acknowledged": self.acknowledged,
+            "baseline": known and {"mean": known.mean, "spread": known.spread, "learned_at": known.learned_at},
+            "learned": self._learner.progress if self._learner else None,
+        }  # fmt: skip
+
+    def _learn(self, learner: Learner, figure: Figure, at: Moment) -> None:
+        self._look = _Look(missing=figure.missing)
+        if figure.value is not None and learner.push(at.sensor_s, figure.value, figure.error):
+            self.baseline, self._learner = learner.result(self.rule.fingerprint, at.wall_s), None
+
+    def _compare(self, figure: Figure) -> _Look:
+        """Bring value and limits into the rule's unit."""
+        rule, known, value, floor = self.rule, self.baseline, figure.value, figure.floor
+        if rule.quantity == "frequency_shift" and known is not None:
+            per_hz = 100 / known.mean if rule.unit == "%" else 1.0
+            shift = None if value is None else abs(value - known.mean) * per_hz
+            return _Look(shift, rule.limits, floor * per_hz, figure.missing)
+        limits = rule.limits
+        if rule.against == "spread" and known is not None:
+            limits = (known.mean + limits[0] * known.spread, known.mean + limits[1] * known.spread)
+        elif rule.against == "percent" and known is not None:
+            limits = (known.mean * (1 + limits[0] / 100), known.mean * (1 + limits[1] / 100))
+        return _Look(value, limits, floor, figure.missing)
+
+    def _levels(self, look: _Look, seconds: float) -> int:
+        blind = self._unknown.push(seconds, above=look.value is None, below=look.value is not None)
+        if look.value is not None:
+            for latch, limit in zip(self._latches, look.limits, strict=True):
+                release = limit - self.rule.margin(limit)
+                above = look.value >= max(limit, look.floor)
+                latch.push(seconds, above=above, below=look.value < release or look.value < look.floor)
+        raised = max((n + 1 for n, latch in enumerate(self._latches) if latch.raised), default=0)
+        return max(raised, 1) if blind else raised
+
+    def _turn(self, level: int, wall_s: float) -> Change | None:
+        before, self._level = self._level, level
+        if level == before and not self._announce:
+            return None
+        self._announce, self.acknowledged, self._since_wall_s = False, False, wall_s
+        state: Literal["raised", "cleared"] = "raised" if level else "cleared"
+        severity: Literal["warning", "alarm"] = "alarm" if max(level, before if not level else 0) == 2 else "warning"
+        limit = _finite(self._look.limits[severity == "alarm"])
+        rule = self.rule
+        return Change(
+            rule.name, self.region, state, severity, rule.quantity, self._look.value, limit, rule.unit,
+            self._text(state, severity, limit),
+        )  # fmt: skip
+
+    def _text(self, state: str, severity: str, limit: float | None) -> str:
+        """One line for people."""
+        look, rule = self._look, self.rule
+        head = f"{self.region}: {rule.name} {severity if state == 'raised' else 'cleared'}"
+        if look.value is None:
+            return f"{head}, {look.missing}"
+        if rule.quantity == "signal_lost" and state == "cleared":
+            return f"{head}, readings come again"
+        what = "no reading for" if rule.quantity == "signal_lost" else rule.quantity.replace("_", " ")
+        bound = "" if limit is None else f", limit {limit:.4g} {rule.unit}"
+        return f"{head}, {what} {look.value:.4g} {rule.unit}{bound}"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,72 @@
+import json
+
+import numpy as np
+import pytest
+
+from spikemm.session import Description, SessionWriter, Trigger
+
+
+@pytest.fixture
+def session(tmp_path):
+    """Steps 500 to 899 of 24×32 px without 700 to 739; one block is damaged, the last one's record is torn."""
+    packed = np.random.default_rng(0).integers(0, 256, (400, 96), np.uint8)
+    description = Description(24, 32, 1000, 500, 1e9, pipeline="rig", stream="camera")
+    writer = SessionWriter(tmp_path / "s", description, file_bytes=1e9, file_s=1e9)
+    for at in (*range(0, 200, 20), *range(240, 400, 20)):
+        writer.write(500 + at, [packed[at : at + 20]], 1e9)
+    writer.trigger(Trigger(640, "shaft", "the shaft shakes", 500, 900))
+    writer.close("the stream has ended")
+    data, index = tmp_path / "s" / "spikes-000001.dat", tmp_path / "s" / "index.bin"
+    content = bytearray(data.read_bytes())
+    content[3 * 20 * 96] ^= 1
+    data.write_bytes(content)
+    index.write_bytes(index.read_bytes()[:-10])
+    return tmp_path / "s"
+
+
+def test_a_session_is_checked_block_by_block(spikemm, session):
+    facts = json.loads(spikemm("info", "s", "--json").stdout)
+    assert (facts["layout"], facts["height"], facts["width"], facts["steps"]) == ("session", 24, 32, 340)
+    found = facts["session"]
+    assert (found["first_step"], found["stop_step"]) == (500, 880)
+    assert found["bad_blocks"] == [[560, 580]]
+    assert found["gaps"] == [[700, 40]]
+    assert (found["blocks"], found["unreadable_blocks"], found["torn_bytes"]) == (18, 1, 54)
+    assert (found["finished"], found["sound"]) == (True, False)
+    assert facts["trailing_bytes"] == 20 * 96
+
+
+def test_the_table_says_what_is_wrong_in_words(spikemm, session):
+    shown = spikemm("info", "s").stdout
+    for words in (
+        "560 to 579",
+        "40 steps from 700 on",
+        "54 bytes of a torn last record",
+        "the shaft shakes (step 640)",
+    ):
+        assert words in shown
+
+
+def test_a_session_is_opened_wherever_a_recording_is(spikemm, session, tmp_path):
+    ended = spikemm("magnify", "s", "out.npz", "--fps", 50, "--window", 16, "--front", "rate")
+    assert ended.returncode == 0, ended.stderr
+    assert "40 steps are missing from step 200 on" in ended.stderr
+    steps = np.load(tmp_path / "out.npz")["steps"]
+    assert steps.min() >= 0
+    assert steps.max() < 380
+    assert not np.isin(steps, np.arange(200 - 8 + 1, 240 + 8)).any()
+
+
+def test_a_folder_that_is_no_session_is_refused(refused):
+    assert ". is a folder, and no session is in it" in refused("info", ".")
+
+
+def test_bench_record_loses_nothing_it_does_not_tell(process, tmp_path):
+    ended = process("bench", "record", "--json", "--seconds", 0.2, "--folder", tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    result = json.loads(ended.stdout)
+    assert result["steps_sent"] - result["steps_recorded"] == result["steps_lost"]
+    assert result["steps_recorded"] > 0
+    assert result["bad_blocks"] == 0
+    assert min(result["mb_per_s"], result["disk_mb_per_s"], result["cached_mb_per_s"]) > 0
+    assert list(tmp_path.iterdir()) == []
