@@ -20,7 +20,16 @@ def runs(tmp_path, monkeypatch, fork):
 
 
 @pytest.mark.parametrize(
-    ("name", "host"), [("demo", None), ("live", None), ("offline", None), ("two_hosts", "rig"), ("two_hosts", "desk")]
+    ("name", "host"),
+    [
+        ("demo", None),
+        ("live", None),
+        ("offline", None),
+        ("raw_stream", None),
+        ("rig", None),
+        ("two_hosts", "rig"),
+        ("two_hosts", "desk"),
+    ],
 )
 def test_every_bundled_pipeline_passes_its_checks(runs, name, host):
     assert Planner(load_pipeline(CONFIGS / f"{name}.yaml"), host).chains

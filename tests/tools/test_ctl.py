@@ -15,6 +15,8 @@ nodes:
   reconstruct: {{inputs: encode}}
   magnify: {{inputs: reconstruct}}
   "null": {{inputs: magnify}}
+  measure: {{inputs: reconstruct, map: null}}
+  alarm: {{inputs: measure, baseline: normal.json, rules: {{turned: {{quantity: frequency_shift, warning: 1}}}}}}
   record: {{inputs: replay, path: kept, keep: {{before_s: 1}}, keep_free_gb: 0}}
 chain: [reconstruct, magnify]
 """
@@ -51,6 +53,8 @@ def test_a_running_pipeline_is_steered(running, spikemm, refused):
     assert float(ctl("set", "magnify.alpha=20")) == 20
     assert json.loads(ctl("status", "--json"))["nodes"]["magnify"]["options"]["alpha"] == 20
     assert json.loads(ctl("save", "--seconds-after", 0, "--reason", "looks odd"))["file"].startswith("kept/")
+    for verb in (("learn", "--rule", "turned"), ("acknowledge", "turned")):  # nothing has been measured yet
+        assert "rule turned, region any: nothing such is watched" in refused("ctl", *verb, "--run", running)
     assert "alpha" in refused("ctl", "set", "magnify.alhpa=3", "--run", running)
     assert "replay → encode" in spikemm("top", "--once", "--run", running).stdout
 
