@@ -1,6 +1,5 @@
 """Operating deflection shape: how a scene moves at one frequency, played as a slow loop of one clean cycle."""
 
-from collections.abc import Iterable
 from math import ceil, isfinite, tau
 
 import numpy as np
@@ -13,7 +12,7 @@ from spikemm.maps import MapSpec
 from spikemm.response import require_response
 from spikemm.vibration.shape_sum import Cycle, ShapeSum, separable_harmonics
 
-__all__ = ["DeflectionShape", "deflection_loop"]
+__all__ = ["DeflectionShape"]
 
 
 class DeflectionShape:
@@ -184,48 +183,3 @@ class DeflectionShape:
             self._cycle = self._mean_cycle()
         steps = np.arange(self.phases, dtype=np.int64) * self.out_hop
         return FrameBatch(torch.stack([self._at(int(step)) for step in steps]), steps)
-
-
-def deflection_loop(
-    batches: Iterable[FrameBatch],
-    frequency_hz: float,
-    *,
-    rate_hz: float,
-    hop: int,
-    front: MapSpec,
-    seconds: float,
-    phases: int = 24,
-) -> tuple[FrameBatch, float]:
-    """Average a whole recording into one loop: `DeflectionShape` driven over it, one record long.
-
-    Parameters
-    ----------
-    batches : iterable of FrameBatch
-        The recording's frames, such as `reconstruct_recording` gives.
-    frequency_hz : float
-        The vibration's.
-    rate_hz, hop, front
-        Steps per second, steps from frame to frame, and the front end's map.
-    seconds : float
-        Length of the recording.
-    phases : int
-        Frames of the loop.
-
-    Returns
-    -------
-    loop : FrameBatch
-        (phases, H, W), one cycle; played over and over it goes on smoothly.
-    time_scale : float
-        Seconds that a second of the vibration takes when the loop lasts 1 s.
-
-    Raises
-    ------
-    OptionError, WindowError
-        See `DeflectionShape`.
-    """
-    shape = DeflectionShape(
-        frequency_hz=frequency_hz, rate_hz=rate_hz, hop=hop, front=front, phases=phases, seconds=seconds
-    )
-    for batch in batches:
-        shape.push(batch)
-    return shape.loop(), shape.time_scale

@@ -13,7 +13,7 @@ from spikemm.exceptions import OptionError, WindowError
 from spikemm.maps import MapSpec
 from spikemm.metrics import displacement, fit_sine
 from spikemm.reconstruction import SingleMap
-from spikemm.vibration.deflection import DeflectionShape, deflection_loop
+from spikemm.vibration.deflection import DeflectionShape
 
 RATE_HZ, HOP, HZ = 20_000.0, 20, 310.0
 INSTANT = MapSpec("rate", 1)
@@ -29,6 +29,13 @@ def texture(dx):
         np.cos(q * np.cos(a) * (x - dx) + q * np.sin(a) * y + p) / q for q, a, p in zip(k, angle, phase, strict=True)
     ]
     return 0.35 + 0.08 * np.sum(waves, axis=0) / np.sqrt((0.5 / k**2).sum())
+
+
+def deflection_loop(batches, frequency_hz, **options):
+    shape = DeflectionShape(frequency_hz=frequency_hz, phases=24, **options)
+    for one in batches:
+        shape.push(one)
+    return shape.loop(), shape.time_scale
 
 
 def batch(hz, count, amplitude=0.3, first=0, gap=0, noise=0.0, hop=HOP):
