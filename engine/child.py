@@ -26,6 +26,7 @@ from engine.graph import Edge
 from engine.hub import Hub
 from engine.inlet import Inbox, Inlet
 from engine.loop import Loop, Member
+from engine.node import Source
 from engine.outlet import Outlet
 from engine.plugins import append_paths, find_node_type
 from engine.policy import Policy
@@ -131,6 +132,7 @@ class Child:
 
     def _make_member(self, described: dict[str, Any], edges: list[Edge]) -> Member:
         plan, name = self._plan, described["name"]
+        node_type = find_node_type(described["reference"])
         context = Context(
             name=name,
             pipeline=plan.pipeline,
@@ -138,10 +140,9 @@ class Child:
             live=plan.live,
             incarnation=plan.incarnation,
             resume_step=plan.resume_steps.get(name),
-            first_epoch=plan.incarnation << 20,  # no two lives of a source use the same number
+            first_epoch=plan.incarnation << 20 if issubclass(node_type, Source) else 0,  # lives share no number
             control=plan.control,
         )
-        node_type = find_node_type(described["reference"])
         node = node_type(msgspec.convert(described["options"], node_type.Options), context)
         member = Member(node)
         if name in plan.outputs:

@@ -134,6 +134,7 @@ class Loop:
         self.stopping = False
         self.late_s = 0.0
         self._woken = False
+        self._idle_due = 0.0
 
     def run(self) -> None:
         """Work until the stream ends, then flush every member."""
@@ -167,6 +168,7 @@ class Loop:
             else:
                 member.report.processed += 1
                 self._emit(member, made, None)
+            self._idle()
 
     def _wait(self, seconds: float) -> None:
         """Wait, but no longer than until a command or `wake` comes or the loop should show that it is alive."""
@@ -183,11 +185,13 @@ class Loop:
                 self._take(arrival)
             elif all(inlet.ended for inlet in self._hub.inlets):
                 return
-            else:
-                self._idle()
+            self._idle()
 
     def _idle(self) -> None:
         """Let stages make what is due by the clock, such as word that nothing comes any more."""
+        if time.monotonic() < self._idle_due:
+            return
+        self._idle_due = time.monotonic() + _PATIENCE_S
         for member in self._members:
             if isinstance(member.node, Stage):
                 for out in member.node.idle() or ():
@@ -208,7 +212,7 @@ class Loop:
         made: Iterable[Message] = list(member.node.process(message, port) or ())  # type: ignore[attr-defined]
         member.report.busy_s += time.perf_counter() - start
         member.report.processed += 1
-        if isinstance(member.node, Sink):
+        if isinstance(member.node, Sink) and not message.sparse:
             member.report.step = message.next_step - message.hop
         for out in made:
             self._emit(member, out, message)

@@ -138,7 +138,7 @@ class Stage(Node):
         raise NotImplementedError
 
     def idle(self) -> Iterable[Message] | None:
-        """Return what is due although no message has come; called some 20 times a second while none does."""
+        """Return what is due by the clock; called some 20 times a second, whether messages come or not."""
         return None
 
     def flush(self) -> Iterable[Message] | None:

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine import Context, Live, Message, Source, Stage, Wait, array
+from engine import Context, Live, Message, Sink, Source, Stage, Wait, array
 from engine.clocks import ManualClock
 from engine.exceptions import ControlError
 from engine.inlet import Inbox
@@ -154,6 +154,42 @@ def test_a_stage_is_heard_while_nothing_comes(ends, monkeypatch):
     hub.inlets = [inlet]
     Loop([watchman], hub, inbox, lambda: None).run()
     assert [message.step for message in watchman.outlet.messages] == [7]
+
+
+def test_a_chained_stage_is_heard_while_messages_come(ends):
+    class Watchman(Amplifier):
+        def idle(self) -> list[Message]:
+            return [Tick(step=7, values=np.zeros(1))]
+
+    source = Member(make_node(Metronome, ManualClock(10.0)))
+    watchman = source.downstream = Member(make_node(Watchman))
+    watchman.outlet = Outbox()
+    Loop([source, watchman], _Hub(ends), Inbox(ends.lock), lambda: None).run()
+    assert watchman.outlet.messages[0].step == 7
+
+
+def test_a_sparse_message_does_not_tell_how_far_a_sink_is(ends):
+    class Mark(Message):
+        sparse = True
+
+    class Shelf(Sink):
+        accepts = Message
+
+        def process(self, message: Message, port: str) -> None:
+            """Keep it."""
+
+    class Told(Source):
+        emits = Message
+        left = (Tick(step=80, values=np.zeros(1)), Mark(step=0))
+
+        def produce(self) -> Message | None:
+            made, self.left = (self.left[:1] or (None,))[0], self.left[1:]
+            return made
+
+    source = Member(make_node(Told))
+    shelf = source.downstream = Member(make_node(Shelf))
+    Loop([source, shelf], _Hub(ends), Inbox(ends.lock), lambda: None).run()
+    assert (shelf.report.processed, shelf.report.step) == (2, 80)
 
 
 def test_a_message_that_the_node_fails_on_is_not_finished_with(ends):
