@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from nodes.page.guard import guard, is_loopback
+from nodes.page.guard import guard, is_loopback, protect
 
 __all__ = ["GOODBYE_S", "HttpThread"]
 
@@ -70,6 +70,7 @@ class HttpThread:
         self._loop = asyncio.get_running_loop()
         loopback = is_loopback(self._bound.getsockname()[0])
         application = web.Application(middlewares=[guard(self._token, loopback=loopback)])
+        application.on_response_prepare.append(protect)
         application.add_routes(self._routes())
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=GOODBYE_S, handler_cancellation=True)
         await runner.setup()

@@ -36,8 +36,9 @@ class MJPEG(HttpSink[MotionJpegServer]):
         """Open the server."""
         options = self.options
         bound = bind(options.listen, options.port)
-        root, _, query = page_url(options.listen, bound.getsockname()[1], options.token).partition("?")
-        self._url = f"{root}stream.mjpg" + (f"?{query}" if query else "")
+        port = bound.getsockname()[1]
+        self._url = page_url(options.listen, port, "") + "stream.mjpg"
+        root, ask, query = page_url(options.listen, port, options.token).partition("?")
         self._server = MotionJpegServer(
             bound,
             token=options.token,
@@ -47,7 +48,7 @@ class MJPEG(HttpSink[MotionJpegServer]):
             max_clients=options.max_clients,
         )
         self._server.start()
-        self.context.log.info("mjpeg: %s", self._url)
+        self.context.log.info("mjpeg: %s", f"{root}stream.mjpg{ask}{query}")
 
     def process(self, frames: Frames, port: str) -> None:
         """Put the frames where the clients' pictures are made from."""
@@ -61,6 +62,6 @@ class MJPEG(HttpSink[MotionJpegServer]):
         desk.max_fps, desk.quality = self.options.max_fps, self.options.quality
 
     def status(self) -> dict[str, Any]:
-        """Where the stream is, and what its clients were shown."""
+        """Where the stream is (never its token), and what its clients were shown."""
         server = self._running()
         return {"url": self._url, "pictures_encoded": server.desk.encoded, **server.status()}

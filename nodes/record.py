@@ -16,6 +16,7 @@ from nodes.recording.items import Itemiser
 from nodes.recording.journal import Journal
 from nodes.recording.keep import KeepAll, KeepAround, Keeper
 from nodes.recording.ring import Ring
+from nodes.recording.time_line import Place, TimeLine
 from spikemm.exceptions import OptionError, RecordingError, SpikeMMError
 from spikemm.packing import packed_bytes
 
@@ -73,8 +74,8 @@ class Record(Sink):
     With ``keep: all`` one session holds all that comes. With ``keep: {before_s: N, after_s: M}`` the last seconds are
     in memory, and an event that is raised, or the command ``save {seconds_after: M or null, reason: text}``, writes a
     session from N before it to M after it; what happens meanwhile makes it longer. A new time line (a seek, a loop) or
-    another picture size begins another session. When the disk is full or too slow, the run goes on, the steps are
-    counted as `steps_not_recorded`, and the run does not end well.
+    another picture size begins another session. When the disk is full or too slow, the run goes on, what is
+    lost is counted as `steps_not_recorded` and `entries_not_recorded`, and the run does not end well.
     """
 
     Options = RecordOptions
@@ -95,6 +96,11 @@ class Record(Sink):
             raise OptionError(f"path {path}: there is no folder {path.parent}; make it first")
         if options.session_s is not None and options.keep != "all":
             raise OptionError(f"session_s {options.session_s:g}: sessions end by themselves here; it is for keep: all")
+        if options.discard_oldest and options.keep == "all" and options.session_s is None:
+            raise OptionError(
+                "discard_oldest with keep: all and one session without end: without room, all that was recorded would "
+                "go at once; give session_s too (for example 600), so that there are older sessions to remove"
+            )
 
     def setup(self) -> None:
         """Start the thread that writes; a session begins with what is to be recorded."""
@@ -103,43 +109,81 @@ class Record(Sink):
         self._keeper: Keeper | None = None
         self._ring: Ring | None = None
         self._size: tuple[int, ...] = ()
-        self._epoch, self._rate_hz = -1, 1.0
+        self._line = TimeLine()
+        self._followed = -1, 0.0
 
     def process(self, message: Message, port: str) -> None:
         """Record it, keep it in memory, or both."""
         assert self._journal is not None
         self._journal.watch()
-        if message.epoch < self._epoch:  # a picture or reading that was on its way when the time line began anew
-            self.context.count("late_messages")
-            return
-        keeper = self._follow(message)
+        match self._line.place(message):
+            case Place.HERE:
+                self._record(message)
+            case Place.ASTRAY:
+                self._adopt(message)
+            case Place.LATE:
+                self._miss(message)
+            case Place.WAITS if (longest := self._line.wait(message)) is not None:
+                self._adopt(longest)
+
+    def _record(self, message: Message) -> None:
+        if not message.rate_hz:
+            message = self._line.adopted(message, message.step)
+        keeper, fresh = self._follow(message)
         for item in self._itemiser(message):
             keeper.take(item, self._itemiser.time.nanoseconds(message, item.step))
         if isinstance(message, Event) and message.details.get("state") == "raised":
             reason = str(message.details.get("text") or message.name)
             keeper.trigger(message.step, message.name, reason, None)
+        for waited in self._line.waited() if fresh else ():
+            self.process(waited, "")
 
-    def _follow(self, message: Message) -> Keeper:
-        """Begin anew where the time line or the picture does."""
+    def _adopt(self, message: Message) -> None:
+        """Record a message whose step means nothing here where the time line is now."""
+        assert self._journal is not None
+        if self._keeper is not None and message.sparse:
+            self._record(self._line.adopted(message, self._keeper.newest - 1))
+        elif isinstance(message, Spikes):
+            self._journal.lose_steps(message.count)
+        else:
+            self._journal.lose_entry()
+            self._lose_trigger(message, "no spikes, frames or readings came")
+
+    def _miss(self, message: Message) -> None:
+        """Count a message that was on its way when the time line began anew."""
+        assert self._journal is not None
+        self.context.count("late_messages")
+        if isinstance(message, Spikes):
+            self._journal.lose_steps(message.count)
+        self._lose_trigger(message, "it came after another time line had begun")
+
+    def _lose_trigger(self, message: Message, why: str) -> None:
+        if isinstance(message, Event) and message.details.get("state") == "raised":
+            assert self._journal is not None
+            self._journal.refuse(message.name, why)
+
+    def _follow(self, message: Message) -> tuple[Keeper, bool]:
+        """Begin anew where the time line or the picture does; return who keeps the message, and if that is new."""
         assert self._journal is not None
         size = (message.height, message.width) if isinstance(message, Spikes) else self._size
-        new_line = message.epoch != self._epoch
+        line = self._line.epoch, self._line.rate_hz
+        new_line, self._followed = line != self._followed, line
         resized = bool(self._size) and size != self._size
         if self._keeper is not None and (new_line or resized):
             self._keeper.restart("a new time line" if new_line else "another picture size")
             self._keeper = None
         self._journal.follow(message)
+        fresh = self._keeper is None
         if self._keeper is None:
-            self._rate_hz = message.rate_hz or 1.0
             self._keeper, self._size = self._make_keeper(), ()
         if isinstance(message, Spikes) and size != self._size:
             self._reserve(message)
-        self._epoch, self._size = message.epoch, size
-        return self._keeper
+        self._size = size
+        return self._keeper, fresh
 
     def _make_keeper(self) -> Keeper:
         assert self._journal is not None
-        keep, rate_hz = self.options.keep, self._rate_hz
+        keep, rate_hz = self.options.keep, self._line.rate_hz
         if isinstance(keep, str):
             return KeepAll(self._journal, (self.options.session_s or math.inf) * rate_hz)
         before, after, late = (round(s * rate_hz) for s in (keep.before_s, keep.after_s, self.options.late_s))
@@ -156,7 +200,7 @@ class Record(Sink):
         assert self._journal is not None
         size = self._ring.steps * packed_bytes(spikes.height, spikes.width) * (1 + _OTHERS_PART) + _OTHERS_BYTES
         available = psutil.virtual_memory().available * _MEMORY_PART
-        seconds = self._ring.steps / self._rate_hz
+        seconds = self._ring.steps / self._line.rate_hz
         if 2 * size > available:
             raise OptionError(
                 f"keep: {seconds:g} s of {spikes.height}×{spikes.width} pixels take {size / 1e9:.3g} GB of memory, and "
@@ -185,7 +229,7 @@ class Record(Sink):
             raise ControlError(f"seconds_after is {seconds_after!r}; give seconds from 0 to 86400, or null")
         if self._keeper is None or self._journal is None:
             raise ControlError("nothing has come yet that could be saved; wait for the source")
-        after = None if seconds_after is None else round(seconds_after * self._rate_hz)
+        after = None if seconds_after is None else round(seconds_after * self._line.rate_hz)
         self._keeper.trigger(self._keeper.newest, "save", reason, after)
         self._journal.watch()
         if self._journal.session is None:
@@ -209,7 +253,7 @@ class Record(Sink):
 
     def _ring_status(self, ring: Ring) -> dict[str, Any]:
         return {
-            "ring_s": round((ring.newest - ring.first_step) / self._rate_hz, 3),
+            "ring_s": round((ring.newest - ring.first_step) / self._line.rate_hz, 3),
             "ring_mb": round(ring.nbytes / 1e6, 1),
             "ring_limit_mb": round(ring.limit_bytes / 1e6, 1),
             "ring_let_go": ring.let_go,
@@ -221,16 +265,14 @@ class Record(Sink):
         Raises
         ------
         RecordingError
-            If steps that should have been recorded were not.
+            If steps or entries that should have been recorded were not.
         """
         assert self._journal is not None
-        failure = self._journal.stop("the stream has ended")
-        lost = self._journal.steps_not_recorded
-        if failure or lost:
-            raise RecordingError(
-                f"{self.options.path}: {lost} steps are not recorded: "
-                f"{failure or 'the disk was too slow; choose a faster one'}"
-            )
+        for message in self._line.waited():
+            self._adopt(message)
+        self._journal.stop("the stream has ended")
+        if self._journal.loss:
+            raise RecordingError(f"{self.options.path}: {self._journal.loss}")
 
     def close(self) -> None:
         """End the session, where the stream had no end of its own."""

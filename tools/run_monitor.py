@@ -71,7 +71,8 @@ class RunMonitor:
         while not self._ended.wait(_EVERY_S):
             status = client.request("status")
             self._line.update(_progress(status))
-            pages = [node["status"]["url"] for node in status["nodes"].values() if "url" in node["status"]]
+            webs = (node["status"] for node in status["nodes"].values() if node["type"] == "Web")
+            pages = [shown["url"] for shown in webs if "url" in shown]
             if self._open_page and pages:
                 self._open_page = False
                 webbrowser.open(pages[0])

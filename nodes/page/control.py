@@ -1,19 +1,21 @@
 """The page's way to the rest of the pipeline: its status once a second, and the commands of its controls."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from engine.exceptions import ControlError
 
-__all__ = ["Control", "ControlDesk", "page_status"]
+__all__ = ["Control", "ControlDesk", "page_status", "without_folders"]
 
 _LINK_FIELDS = (
     "source", "target", "port", "policy", "sent", "delivered", "dropped", "flushed", "lost", "bad", "gap_steps",
     "in_flight", "depth", "age_ms",
 )  # fmt: skip
 _NODE_FIELDS = ("type", "process", "phase", "restarts", "failure", "processed", "emitted", "busy", "cpu", "rss_mb")
+_FOLDERS = re.compile(r"(?<![\w.:/~])/(?:[^\s/]+/)+")  # that an absolute path leads through
 
 
 class Control(Protocol):
@@ -67,26 +69,38 @@ class ControlDesk:
             self._client.close()
 
 
-def page_status(status: dict[str, Any], own: str) -> dict[str, Any]:
-    """Return what of the supervisor's status the page may see: of the options only live ones, so no token or path.
+def page_status(status: dict[str, Any]) -> dict[str, Any]:
+    """Return what of the supervisor's status the page may see: no option but live ones, no address, no absolute path.
+
+    An address may carry the token of another server of the pipeline, and a page has more readers than its machine.
 
     Parameters
     ----------
     status : dict
         The supervisor's status.
-    own : str
-        Name of the page's own node, whose address (with the token in it) is left out.
     """
-    nodes = {name: _page_node(node, with_status=name != own) for name, node in status.get("nodes", {}).items()}
+    nodes = {name: _page_node(node) for name, node in status.get("nodes", {}).items()}
     links = [{key: link.get(key) for key in _LINK_FIELDS} for link in status.get("links", [])]
-    kept = {key: status.get(key) for key in ("pipeline", "phase", "seconds", "live", "problems")}
+    kept = {key: without_folders(status.get(key)) for key in ("pipeline", "phase", "seconds", "live", "problems")}
     return {**kept, "nodes": nodes, "links": links}
 
 
-def _page_node(node: dict[str, Any], *, with_status: bool) -> dict[str, Any]:
+def without_folders(value: Any) -> Any:
+    """Return a value of JSON in which each absolute path is only its last name; a relative one stays as it is."""
+    match value:
+        case str():
+            return _FOLDERS.sub("", value)
+        case dict():
+            return {key: without_folders(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return [without_folders(entry) for entry in value]
+    return value
+
+
+def _page_node(node: dict[str, Any]) -> dict[str, Any]:
     options = node.get("options", {})
     return {
-        **{key: node.get(key) for key in _NODE_FIELDS},
+        **{key: without_folders(node.get(key)) for key in _NODE_FIELDS},
         "live": {name: options.get(name) for name in node.get("live_options", [])},
-        "status": node.get("status", {}) if with_status else {},
+        "status": {key: without_folders(value) for key, value in node.get("status", {}).items() if key != "url"},
     }

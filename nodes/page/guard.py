@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from engine.exceptions import LinkError
 
-__all__ = ["bind", "guard", "is_loopback", "page_url", "same_origin"]
+__all__ = ["bind", "guard", "is_loopback", "page_url", "protect", "same_origin"]
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -90,11 +90,15 @@ def guard(token: str, *, loopback: bool) -> Middleware:
             raise web.HTTPForbidden(text="this page needs its token: open the address printed at the start\n")
         response = await handler(request)
         if not response.prepared:
-            response.headers.update(_HEADERS)
             _remember(request, response, token)
         return response
 
     return guarded
+
+
+async def protect(request: web.Request, response: web.StreamResponse) -> None:
+    """Give every answer, also a stream or a refusal, its headers; for the application's `on_response_prepare`."""
+    response.headers.update(_HEADERS)
 
 
 def _cookie(request: web.Request) -> str:

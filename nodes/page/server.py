@@ -15,7 +15,7 @@ from engine.exceptions import ControlError
 from nodes.grey_scale import GreyScale
 from nodes.http_thread import GOODBYE_S, HttpThread
 from nodes.page.board import NoticeBoard
-from nodes.page.control import Control, ControlDesk, page_status
+from nodes.page.control import Control, ControlDesk, page_status, without_folders
 from nodes.page.desk import PictureDesk
 from nodes.page.events import EventLog
 from nodes.page.guard import same_origin
@@ -140,7 +140,7 @@ class PageServer(HttpThread):
         answer = await self._control.request("command", **arguments)
         if message.name == "acknowledge":
             self.events.acknowledge(str(message.arguments.get("rule")), str(message.arguments.get("region", "")))
-        return answer
+        return without_folders(answer)
 
     async def _inform(self) -> None:
         """Tell all viewers the pipeline's status once a second; without viewers nobody is asked."""
@@ -152,7 +152,7 @@ class PageServer(HttpThread):
     async def _pipeline(self) -> dict[str, Any]:
         """Return the pipeline's status as the page may see it, or why there is none."""
         try:
-            return page_status(await self._control.request("status"), self._name)
+            return page_status(await self._control.request("status"))
         except ControlError as error:
             return {"error": str(error)}
 

@@ -52,14 +52,37 @@ class Journal:
         self.session: Path | None = None
         self.latest: Path | None = None
         self._retry_at = -float("inf")
-        self._refused = 0
+        self._refused = self._entries_refused = self._timeless = self._late = 0
         self._stalled = False
+        self._last_failure = ""
         self._source: Message | None = None
 
     @property
     def steps_not_recorded(self) -> int:
         """Steps that should have been recorded and were not."""
-        return self._refused + self.thread.steps_refused
+        return self._late + self._refused + self.thread.steps_refused
+
+    @property
+    def entries_not_recorded(self) -> int:
+        """Entries of frames, readings and events that should have been recorded and were not."""
+        return self._timeless + self._entries_refused + self.thread.entries_refused
+
+    @property
+    def loss(self) -> str:
+        """What was not recorded and why, for people; empty if nothing was lost and the last session has not failed."""
+        steps, entries = self.steps_not_recorded, self.entries_not_recorded
+        if not (steps or entries or self.thread.failure):
+            return ""
+        parts = [f"{steps} steps"] * bool(steps or not entries)
+        parts += [f"{entries} entries of frames, readings and events"] * bool(entries)
+        return f"{' and '.join(parts)} are not recorded: {self.thread.failure or self._why_lost()}"
+
+    def _why_lost(self) -> str:
+        if self.steps_not_recorded + self.entries_not_recorded > self._late + self._timeless:
+            return self._last_failure or "the disk was too slow; choose a faster one"
+        if self._late:
+            return "they came after another time line had begun; give spikes one source"
+        return "no spikes, frames or readings came that tell the time; connect them, or see whether the source is alive"
 
     def follow(self, message: Message) -> None:
         """Note what the stream is like now."""
@@ -95,7 +118,7 @@ class Journal:
         return Description(
             height=0,
             width=0,
-            rate_hz=source.rate_hz or 1.0,
+            rate_hz=source.rate_hz,
             first_step=step,
             started=started,
             pipeline=self._context.pipeline,
@@ -134,6 +157,16 @@ class Journal:
         if isinstance(item, Steps):
             self._refused += len(item.packed)
             self.thread.note_dropped(len(item.packed))
+        else:
+            self._entries_refused += 1
+
+    def lose_steps(self, steps: int) -> None:
+        """Count steps that came after another time line had begun."""
+        self._late += steps
+
+    def lose_entry(self) -> None:
+        """Count a message that no time line came for."""
+        self._timeless += 1
 
     def trigger(self, trigger: Trigger) -> None:
         """Note in the session why it is kept."""
@@ -142,10 +175,10 @@ class Journal:
         lacks = f"; {trigger.missing_before} steps before it were not in memory" if trigger.missing_before else ""
         self._context.log.warning("recording %s: %s (step %d)%s", self.latest, trigger.reason, trigger.step, lacks)
 
-    def refuse(self, name: str) -> None:
-        """Say that a trigger comes to nothing, because the last session has just failed."""
+    def refuse(self, name: str, why: str) -> None:
+        """Say that a trigger comes to nothing, and why."""
         self._context.count("triggers_lost")
-        self._context.log.error("%s: nothing is recorded for it: %s", name, self.thread.failure)
+        self._context.log.error("%s: nothing is recorded for it: %s", name, why)
 
     def end(self, why: str) -> None:
         """End the session, if one is open."""
@@ -158,17 +191,18 @@ class Journal:
         if self.session is not None and self.thread.failure:
             self._context.log.error("%s: not recording: %s", self.session, self.thread.failure)
             self._context.count("sessions_failed")
+            self._last_failure = self.thread.failure
             self.session, self._retry_at = None, self._context.clock.now() + _RETRY_S
         self._context.counters["steps_recorded"] = self.thread.steps_recorded
         self._context.counters["steps_not_recorded"] = self.steps_not_recorded
+        self._context.counters["entries_not_recorded"] = self.entries_not_recorded
         self._context.counters["sessions_discarded"] = len(self._room.discarded)
 
-    def stop(self, why: str) -> str:
-        """End everything; return why the last session failed, empty if it did not."""
+    def stop(self, why: str) -> None:
+        """End everything."""
         self.end(why)
         self.thread.stop(_LAST_S)
         self.watch()
-        return self.thread.failure
 
 
 def _version(package: str) -> str:

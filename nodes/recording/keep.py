@@ -112,7 +112,7 @@ class KeepAround:
         if self._journal.session is None:
             self._first = self._stop = max(first, self._ring.first_step)
             if not self._journal.begin(self._first, self._moment(self._first)):
-                self._journal.refuse(name)
+                self._journal.refuse(name, self._journal.thread.failure)
                 return
         self._journal.trigger(Trigger(step, name, reason, first, stop, max(0, self._first - first)))
         for item in self._ring:

@@ -47,6 +47,8 @@ class RecordThread:
         Why the last session failed; empty while all is well.
     steps_recorded, steps_refused : int
         Steps written, and steps that came for a session that had failed.
+    entries_refused : int
+        Entries that came for a session that had failed.
     sessions : int
         Sessions begun.
     limit_bytes : int
@@ -62,7 +64,7 @@ class RecordThread:
         self._session: RecordedSession | None = None
         self._crash: Exception | None = None
         self.failure = ""
-        self.steps_recorded = self.steps_refused = self.sessions = 0
+        self.steps_recorded = self.steps_refused = self.entries_refused = self.sessions = 0
         self._thread = Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -128,11 +130,10 @@ class RecordThread:
         """Forget the items that wait, so that the session can be closed."""
         with self._changed:
             items = [job for job in self._jobs if isinstance(job, Steps | Entry)]
-            steps = sum(len(item.packed) for item in items if isinstance(item, Steps))
             self._jobs = deque(job for job in self._jobs if not isinstance(job, Steps | Entry))
-            self._jobs.appendleft(_Dropped(steps))
+            self._jobs.appendleft(_Dropped(_steps(items)))
             self._bytes -= sum(item.nbytes for item in items)
-            self.steps_refused += steps
+        self._refuse(items)
 
     def _has_room(self) -> bool:
         return self._bytes < self.limit_bytes or self._crash is not None
@@ -181,10 +182,8 @@ class RecordThread:
                 self._session.trigger(trigger)
             case [_Dropped(steps=steps)] if self._session is not None:
                 self._session.writer.description.steps_not_recorded += steps
-            case [Steps(), *_]:
+            case [Steps() | Entry(), *_]:
                 self._write(batch)
-            case [Entry() as entry] if self._session is not None:
-                self._session.write_entry(entry)
         if self._session is not None:
             self._session.tend()
 
@@ -193,17 +192,24 @@ class RecordThread:
         if session is not None:
             session.close(why)
 
-    def _write(self, steps: list[Steps]) -> None:
-        count = sum(len(part.packed) for part in steps)
+    def _write(self, items: list[Any]) -> None:
+        """Write one entry, or consecutive steps."""
         if self._session is None:
-            self.steps_refused += count
+            self._refuse(items)
             return
         try:
-            self._session.write_steps(steps)
-        except OSError:
-            self.steps_refused += count
+            if isinstance(items[0], Entry):
+                self._session.write_entry(items[0])
+            else:
+                self._session.write_steps(items)
+        except (OSError, SpikeMMError):
+            self._refuse(items)
             raise
-        self.steps_recorded += count
+        self.steps_recorded += _steps(items)
+
+    def _refuse(self, items: list[Item]) -> None:
+        self.steps_refused += _steps(items)
+        self.entries_refused += sum(isinstance(item, Entry) for item in items)
 
     def _guard(self, work: Callable[[list[Any]], None], batch: list[Any]) -> None:
         """Work; a failure that the user can cure ends the session, not the thread."""
@@ -219,6 +225,10 @@ class RecordThread:
             with self._changed:
                 self._bytes -= sum(getattr(job, "nbytes", 0) for job in batch)
                 self._changed.notify_all()
+
+
+def _steps(items: list[Item]) -> int:
+    return sum(len(item.packed) for item in items if isinstance(item, Steps))
 
 
 def _told(error: OSError | SpikeMMError) -> str:

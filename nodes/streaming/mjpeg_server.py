@@ -96,9 +96,7 @@ class MotionJpegServer(HttpThread):
         if len(self._clients) >= self._max_clients:
             self.refused += 1
             raise web.HTTPServiceUnavailable(text=f"{self._max_clients} clients are here already; close one\n")
-        response = web.StreamResponse(
-            headers={"Content-Type": f"multipart/x-mixed-replace; boundary={_BOUNDARY}", "Cache-Control": "no-store"}
-        )
+        response = web.StreamResponse(headers={"Content-Type": f"multipart/x-mixed-replace; boundary={_BOUNDARY}"})
         client = self._clients[asyncio.current_task()] = _Client(self.desk)
         try:
             await response.prepare(request)

@@ -171,7 +171,10 @@ class RtspSession:
         if found is None:
             raise ConnectionError(f"what answers is no RTSP server: {first[:60]!r}")
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        length = int(headers.get("content-length") or 0)
+        told = headers.get("content-length") or "0"
+        if re.fullmatch(r"\d{1,9}", told) is None:
+            raise ConnectionError(f"the server's answer is malformed: its Content-Length is {told[:60]!r}")
+        length = int(told)
         while len(self._received) < length:
             self._receive()
         self._received = self._received[length:]
@@ -195,14 +198,24 @@ class _Credentials:
     def __init__(self, login: Login | None) -> None:
         self._login = login
         self._challenge: dict[str, str] = {}
+        self._answered = 0  # requests with the challenge's nonce
 
     def accept(self, challenge: str) -> bool:
-        """Take a challenge; False where there is nothing to answer it with, or the answer was wrong."""
+        """Take a challenge; False where there is nothing to answer it with, or the answer was wrong.
+
+        Raises
+        ------
+        ConnectionError
+            If it is malformed.
+        """
         kind, _, rest = challenge.partition(" ")
         if self._login is None or self._challenge or kind.lower() not in ("basic", "digest"):
             return False
-        fields = urllib.request.parse_keqv_list(urllib.request.parse_http_list(rest))
-        self._challenge = {"kind": kind.lower(), **fields}
+        try:
+            fields = urllib.request.parse_keqv_list(urllib.request.parse_http_list(rest))
+        except (ValueError, IndexError):
+            raise ConnectionError(f"the server's challenge is malformed: {challenge[:60]!r}") from None
+        self._challenge = {**fields, "kind": kind.lower()}
         return True
 
     def header(self, method: str, url: str) -> dict[str, str]:
@@ -226,8 +239,10 @@ class _Credentials:
         fields = {"username": login.name, "realm": realm, "nonce": nonce, "uri": url}
         words = {"algorithm": algorithm}
         if "auth" in given.get("qop", ""):
-            words |= {"qop": "auth", "nc": "00000001"}
-            fields |= {"cnonce": own, "response": digest(secret, nonce, "00000001", own, "auth", request)}
+            self._answered += 1
+            count = f"{self._answered:08x}"
+            words |= {"qop": "auth", "nc": count}
+            fields |= {"cnonce": own, "response": digest(secret, nonce, count, own, "auth", request)}
         else:
             fields["response"] = digest(secret, nonce, request)
         quoted = [f'{key}="{value}"' for key, value in fields.items()]

@@ -1,6 +1,7 @@
 """How much of a disk a recorder may take, and what it removes to stay within."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from spikemm.exceptions import RecordingError
@@ -52,8 +53,9 @@ class DiskRoom:
             if oldest is None:
                 remedy = "nothing is left to discard" if self._discard_oldest else "discard_oldest is not set"
                 raise RecordingError(f"{self._folder}: {reason}, and {remedy}; make room, or choose another place")
-            shutil.rmtree(oldest)
-            self.discarded.append(oldest.name)
+            with suppress(FileNotFoundError):  # somebody else was faster
+                shutil.rmtree(oldest)
+                self.discarded.append(oldest.name)
 
     def _lack(self, needed_bytes: float) -> str | None:
         free = shutil.disk_usage(self._folder).free - needed_bytes
@@ -76,11 +78,17 @@ class DiskRoom:
 
 
 def _start(folder: Path) -> float:
-    try:
+    with suppress(RecordingError):
         return Description.load(folder).started
-    except RecordingError:
+    with suppress(FileNotFoundError):
         return folder.stat().st_mtime
+    return 0.0
 
 
 def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    """Return the bytes of a session; of one that is removed meanwhile, what was seen of it."""
+    size = 0
+    with suppress(FileNotFoundError):
+        for file in folder.iterdir():
+            size += file.stat().st_size if file.is_file() else 0
+    return size

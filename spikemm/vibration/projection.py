@@ -31,8 +31,9 @@ _FEWEST_STEPS = 64
 _ROUNDS = 4
 """Times that displacement, blur and the picture's curvature are found from one another."""
 
-_TOGETHER, _DOUBT = 8.0, 1.5
-"""Least agreement of the parts of a region on a vibration, and how many times what was taken off it must be."""
+_TOGETHER, _MOST_OF_ALL, _DOUBT = 8.0, 0.5, 1.5
+"""Least agreement of the parts of a region on a vibration, also as part of what it is where all move (a region may hold
+one edge and nothing else), and how many times what was taken off it must be."""
 
 _FAR = 0.9
 _CLEAR, _LAMP_HZ = 30.0, 1000.0
@@ -70,11 +71,13 @@ class Projection:
             shown = linear[:, :2] / lamp
             smooth = np.clip(spectra.clear(shown - excess[:, :2]), -FURTHEST_PX, FURTHEST_PX)
         self._spectra = Spectra(_shown(template, sums, lamp))
-        self.px = self._spectra.agreed(shown, template.shares(part, sums.shape[1]), smooth) - excess[:, :2]
+        shares = template.shares(part, sums.shape[1])
+        self.px = self._spectra.agreed(shown, shares, smooth) - excess[:, :2]
         taper = tukey(len(sums), TAPER)
         taken = excess[:, :2] + (lamp - 1.0) * shown
         self._taken = 2.0 * np.abs(np.fft.rfft(taken * taper[:, None], axis=0)) / taper.sum()
-        self._together = min(_TOGETHER, sums.shape[1] / 3.0)
+        heard = 1.0 / np.maximum((np.einsum("pii->pi", shares) ** 2).sum(axis=0), 1e-30)
+        self._together = np.minimum(_TOGETHER, _MOST_OF_ALL * heard)
         self._rate_hz = rate_hz
         self.far = bool(np.abs(smooth).max() > _FAR * FURTHEST_PX)
 
@@ -86,7 +89,7 @@ class Projection:
         """
         at = round(hz * len(self.px) / self._rate_hz)
         near = self._taken[max(at - 1, 0) : at + 2, axis]
-        return bool(self._spectra.agreement[at, axis] > self._together and px > _DOUBT * float(near.max()))
+        return bool(self._spectra.agreement[at, axis] > self._together[axis] and px > _DOUBT * float(near.max()))
 
 
 def project(

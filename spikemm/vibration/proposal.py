@@ -16,7 +16,7 @@ from spikemm.vibration.template import Roi
 __all__ = ["propose_region"]
 
 _FRONT = FrontSpec("interval", 8)
-_BLOCK_PX = 16
+_BLOCK_PX, _AROUND_PX = 16, 8
 _FPS, _MOST_FRAMES, _FEWEST_FRAMES = 1250.0, 640, 96
 _CHUNK_STEPS = 2048
 
@@ -34,7 +34,8 @@ def propose_region(recording: Recording, *, start_s: float = 0.0, seconds: float
     Returns
     -------
     Roi
-        The block of 16×16 px of largest amplitude: its neighbours may move otherwise, as the prongs of a fork do.
+        The block of 16×16 px of largest amplitude and 8 px around it: in the block alone what moves may be an edge that
+        leaves it, and further off it may move otherwise, as the prongs of a fork do.
 
     Raises
     ------
@@ -88,13 +89,14 @@ def _look(recording: Recording, part: range, hop: int, mapper: BlockMapper) -> N
 
 def _strongest_block(peaks: BlockPeaks, height: int, width: int) -> Roi:
     row, column = np.unravel_index(int(peaks.px.argmax()), peaks.px.shape)
-    # The last blocks of a picture may be cut off.
-    return (
-        min(int(column) * _BLOCK_PX, width - _BLOCK_PX),
-        min(int(row) * _BLOCK_PX, height - _BLOCK_PX),
-        _BLOCK_PX,
-        _BLOCK_PX,
-    )
+    x, right = _widened(int(column), width)
+    y, bottom = _widened(int(row), height)
+    return x, y, right - x, bottom - y
+
+
+def _widened(block: int, size: int) -> tuple[int, int]:
+    """First and last + 1 pixel of a block and what lies around it."""
+    return max(block * _BLOCK_PX - _AROUND_PX, 0), min((block + 1) * _BLOCK_PX + _AROUND_PX, size)
 
 
 def _usual(peaks: BlockPeaks) -> float:

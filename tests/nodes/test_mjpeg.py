@@ -210,13 +210,33 @@ def test_beyond_this_machine_only_with_a_token_and_then_only_with_the_right_one(
         node = open_node(token="secret")
         node.process(frames(), "in")
         url = node.status()["url"]
-        async with watching(node, url.partition("?")[0]) as answer:
-            assert answer.status == 403
+        assert url.endswith("/stream.mjpg")  # whoever reads the status does not learn the token
         async with watching(node, url) as answer:
-            assert url.endswith("/stream.mjpg?token=secret")
+            assert answer.status == 403
+        async with watching(node, f"{url}?token=secret") as answer:
             return answer.status
 
     assert asyncio.run(run()) == 200
+
+
+def test_every_answer_keeps_other_sites_out(open_node):
+    async def run():
+        node = open_node()
+        node.process(frames(), "in")
+        stream = node.status()["url"]
+        found = []
+        for url in (stream, stream.replace("stream.mjpg", "snapshot.jpg"), stream + "x"):
+            async with watching(node, url) as answer:
+                found.append((answer.status, answer.headers))
+        return found
+
+    found = asyncio.run(run())
+    assert [status for status, _ in found] == [200, 200, 404]
+    for _, headers in found:
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cache-Control"] == "no-store"
+    assert found[0][1]["Content-Type"] == "multipart/x-mixed-replace; boundary=picture"
 
 
 def test_without_a_client_nothing_is_encoded(open_node):

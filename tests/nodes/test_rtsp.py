@@ -156,8 +156,9 @@ def test_a_sender_report_ties_a_time_stamp_to_the_wall_clock():
 class Server:
     """The server's side of RTSP, as far as a publisher meets it."""
 
-    def __init__(self, *, realm="", deaf=False):
-        self.realm, self.deaf = realm, deaf
+    def __init__(self, *, realm="", qop="", deaf=False, first_answer=b""):
+        self.realm, self.qop, self.deaf, self.first_answer = realm, qop, deaf, first_answer
+        self.nonce_counts = []
         self.requests, self.pictures, self.connections = [], 0, 0
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"rtsp://127.0.0.1:{self._listening.getsockname()[1]}/live"
@@ -203,15 +204,24 @@ class Server:
         headers = dict(line.split(": ", 1) for line in lines[1:])
         stream.read(int(headers.get("Content-Length", 0)))
         self.requests.append(method)
+        if len(self.requests) == 1 and self.first_answer:
+            return self.first_answer
         status, extra = "200 OK", "Session: 1234;timeout=60\r\n"
         if self.realm and not self._knows(method, url, headers.get("Authorization", "")):
-            status, extra = "401 Unauthorized", f'WWW-Authenticate: Digest realm="{self.realm}", nonce="n0"\r\n'
+            status, extra = (
+                "401 Unauthorized",
+                f'WWW-Authenticate: Digest realm="{self.realm}", nonce="n0"{self.qop}\r\n',
+            )
         return f"RTSP/1.0 {status}\r\nCSeq: {headers['CSeq']}\r\n{extra}\r\n".encode()
 
     def _knows(self, method, url, authorization):
         given = dict(re.findall(r'(\w+)="([^"]*)"', authorization))
         secret, request = md5(f"rig:{self.realm}:pass word"), md5(f"{method}:{url}")
-        return given.get("response") == md5(f"{secret}:n0:{request}") and given["uri"] == url
+        nonce = "n0"
+        if self.qop and (count := re.search(r"nc=(\w{8})", authorization)):
+            self.nonce_counts.append(int(count[1], 16))
+            nonce = f"n0:{count[1]}:{given['cnonce']}:auth"
+        return given.get("response") == md5(f"{secret}:{nonce}:{request}") and given["uri"] == url
 
 
 def md5(text):
@@ -239,6 +249,34 @@ def test_a_server_that_asks_who_publishes_is_told(open_server, open_feeder, monk
     assert server.requests == ["OPTIONS", "OPTIONS", "ANNOUNCE", "SETUP", "RECORD"]
     status = feeder.node.status()
     assert (status["url"], status["connected"], status["failure"]) == (server.url, True, "")
+
+
+def test_each_request_of_a_digest_has_the_next_nonce_count(open_server, open_feeder, monkeypatch):
+    monkeypatch.setenv("RTSP_PASSWORD", "pass word")
+    server = open_server(realm="plant", qop=', qop="auth"')
+    feeder = open_feeder(url=server.url, username="rig", password="env:RTSP_PASSWORD")
+    feeder.feed_until(lambda: server.pictures >= 1)
+    assert server.requests == ["OPTIONS", "OPTIONS", "ANNOUNCE", "SETUP", "RECORD"]
+    assert server.nonce_counts == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (b"200 OK\r\nContent-Length: x", "the server's answer is malformed: its Content-Length is 'x'"),
+        (b"200 OK\r\nContent-Length: -1", "the server's answer is malformed: its Content-Length is '-1'"),
+        (b"401 Who\r\nWWW-Authenticate: Digest realm", "the server's challenge is malformed: 'Digest realm'"),
+        (b"401 Who\r\nWWW-Authenticate: Digest realm=", "the server's challenge is malformed: 'Digest realm='"),
+    ],
+)
+def test_a_malformed_answer_is_told_and_tried_again(open_server, open_feeder, monkeypatch, head, told):
+    monkeypatch.setenv("RTSP_PASSWORD", "pass word")
+    server = open_server(first_answer=b"RTSP/1.0 " + head + b"\r\n\r\n")
+    feeder = open_feeder(url=server.url, username="rig", password="env:RTSP_PASSWORD")
+    feeder.feed_until(lambda: feeder.node.status()["failure"])
+    assert feeder.node.status()["failure"] == told
+    feeder.feed_until(lambda: server.pictures >= 1)
+    assert server.connections == 2
 
 
 def test_a_wrong_password_is_told_and_not_repeated_in_the_telling(open_server, open_feeder, caplog, monkeypatch):

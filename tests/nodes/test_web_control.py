@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.exceptions import ControlError
 from nodes.messages import Frames
+from nodes.page.control import page_status, without_folders
 
 DEADLINE_S = 20.0
 
@@ -83,6 +84,36 @@ def test_status_tells_the_page_live_options_but_no_secrets(open_page, get, addre
     status = json.loads(body)
     assert status["pipeline"]["nodes"]["magnify"]["live"] == {"alpha": 10}
     assert b"secret" not in body
+
+
+def test_the_page_sees_no_address_and_of_an_absolute_path_only_the_name():
+    record = {"session": "/home/op/press/run-7", "latest": "out/run-6", "failure": "disk full: '/home/op/a.dat'"}
+    stream = {"url": "http://host:8080/stream.mjpg?token=secret", "pictures_encoded": 3}
+    nodes = {"record": {"status": record, "failure": "/home/op/x is gone"}, "mjpeg": {"status": stream}}
+    page = page_status({"nodes": nodes, "problems": ["record: /home/op/x is gone"]})
+    shown = {"session": "run-7", "latest": "out/run-6", "failure": "disk full: 'a.dat'"}
+    assert page["nodes"]["record"]["status"] == shown
+    assert page["nodes"]["record"]["failure"] == "x is gone"
+    assert page["nodes"]["mjpeg"]["status"] == {"pictures_encoded": 3}
+    assert page["problems"] == ["record: x is gone"]
+
+
+def test_what_is_no_absolute_path_is_shown_as_it_is():
+    for value in ("out/b/c.dat", "../b/c.dat", "http://host:80/a/b", "5 mm/s/div", "interval:32", 7, None, [1.5, True]):
+        assert without_folders(value) == value
+
+
+def test_the_answer_to_a_command_names_the_file_without_its_folders(open_page, visit):
+    class Saving(StandInControl):
+        def request(self, request, **arguments):
+            return super().request(request) if request == "status" else {"file": "/home/op/press/moment.dat"}
+
+    async def look():
+        async with visit(open_page(Saving())) as visitor:
+            await visitor.say(type="command", id=1, node="record", name="save", arguments={})
+            return (await visitor.text("reply"))["value"]
+
+    assert asyncio.run(look()) == {"file": "moment.dat"}
 
 
 def test_without_a_pipeline_the_status_says_so(open_page, get, address):

@@ -151,3 +151,9 @@ def test_a_real_still_wall_does_not_vibrate(recordings):
     found = measure_recording(Recording(recordings / "car_250x400.dat"), (340, 20, 57, 160)).analysis
     assert not found.x.peaks
     assert not found.y.peaks
+
+
+def test_the_proposed_region_shows_the_motion_though_one_edge_is_all_that_moves(record):
+    recording, _ = record("long-ruler", hz=40.0, px=0.6, size=FULL)
+    measured = measure_recording(recording, propose_region(recording)).analysis.y.peaks[0]
+    assert (measured.hz, measured.px) == (pytest.approx(40.0, abs=0.02), pytest.approx(0.6, rel=0.08))
