@@ -24,9 +24,17 @@ class MQTTOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     broker: Annotated[str, Meta(min_length=1, description="The broker's name or address.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Its port; null: 1883, with tls 8883.")] | None = None
-    prefix: Annotated[
-        str, Meta(pattern=r"^[^+#\x00]+$", max_length=256, description="First levels of every topic.")
-    ] = "spikemm"
+    prefix: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[^+#\x00]+$",
+                max_length=256,
+                description="First levels of every topic; null: spikemm/NAME.",
+            ),
+        ]
+        | None
+    ) = None
     tls: Annotated[bool, Meta(description="Speak TLS, and check the broker's certificate.")] = False
     ca: Annotated[str | None, Meta(description="File of the certificates trusted; null: the system's.")] = None
     certificate: Annotated[str | None, Meta(description="File of our own certificate, where the broker asks.")] = None
@@ -66,6 +74,7 @@ class MQTTOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class MQTT(Sink):
     """Publish readings and events; what the broker does never holds up the stream.
 
+    Without a prefix topics begin with ``spikemm/`` and the pipeline's name, so that two rigs can share a broker.
     ``PREFIX/status``: online or offline, retained, the latter also as last will. ``PREFIX/readings/REGION``: QoS 0.
     ``PREFIX/events/RULE``: QoS 1. ``PREFIX/alarms/RULE/REGION``: the last event of each alarm, QoS 1, retained. Names
     are percent-encoded where a topic cannot hold them.
@@ -88,9 +97,9 @@ class MQTT(Sink):
         """Begin to look for the broker."""
         self._link = BrokerLink(
             self.options.address(),
-            prefix=self.options.prefix,
+            prefix=self.options.prefix or f"spikemm/{_level(self.context.pipeline)}",
             capacity=self.options.queue,
-            sweep=self.context.incarnation == 0,
+            sweep=self.context.pipeline if self.context.incarnation == 0 else None,
             say=self.context.log.warning,
         )
         self._next_s: dict[str, float] = {}

@@ -44,7 +44,13 @@ class WebhookOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         """Return the address itself; raises OptionError."""
         secret = self.url.startswith(("env:", "file:"))
         url = read_secret("url", self.url) if secret else self.url
-        parts = urlsplit(url)
+        if not url.isascii() or not url.isprintable() or " " in url:
+            raise OptionError("url: it must be ASCII without spaces; percent-encode what is not (ü is %C3%BC)")
+        try:
+            parts = urlsplit(url)
+            _ = parts.port
+        except ValueError as error:
+            raise OptionError(f"url: {error}; give http://HOST:PORT/PATH") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
             shown = self.url if secret or parts.username is None else f"{parts.scheme}://…@{parts.hostname}"
             raise OptionError(f"url: {shown} is no http or https address without a user's name; put a secret in token")
@@ -101,6 +107,7 @@ class Webhook(Sink):
         """Stop to deliver."""
         if self._postman is not None:
             self._postman.close()
+            self._count()
 
     def _headers(self, body: bytes) -> dict[str, str]:
         token, key = self._secrets
@@ -123,4 +130,8 @@ class Webhook(Sink):
 
 def _secrets(options: WebhookOptions) -> tuple[str, str]:
     token = read_secret("token", options.token) if options.token else ""
+    if not token.isascii():
+        raise OptionError(
+            f"token: {options.token} holds characters beyond ASCII, which no HTTP header takes: copy it anew"
+        )
     return token, read_secret("signing_key", options.signing_key) if options.signing_key else ""

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import msgspec
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -58,8 +59,8 @@ class BrokerLink:
         First levels of every topic.
     capacity : int
         Events that wait at most; the oldest goes.
-    sweep : bool
-        Take away the retained alarms of earlier runs, which nobody watches any more.
+    sweep : str or None
+        Take away the retained alarms of earlier runs of this pipeline, which nobody watches any more.
     say : callable
         Takes a line for the log.
 
@@ -72,10 +73,10 @@ class BrokerLink:
     """
 
     def __init__(
-        self, address: Address, *, prefix: str, capacity: int, sweep: bool, say: Callable[[str], None]
+        self, address: Address, *, prefix: str, capacity: int, sweep: str | None, say: Callable[[str], None]
     ) -> None:
         self._address, self._prefix, self._capacity = address, prefix, capacity
-        self._sweep, self._say = sweep, say
+        self._sweep, self._swept, self._say = sweep, False, say
         self.connected = False
         self.counts: Counter[str] = Counter()
         self._changed = threading.Condition()
@@ -83,6 +84,7 @@ class BrokerLink:
         self._under_way: dict[int, _Letter] = {}
         self._readings: deque[_Letter] = deque()
         self._urgent = self._closing = self._failing = False
+        self._crash: Exception | None = None
         self._client = self._make_client(address)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._thread.start()
@@ -93,8 +95,9 @@ class BrokerLink:
         return len(self._waiting) + len(self._under_way)
 
     def publish(self, topic: str, body: bytes, *, retain: bool) -> None:
-        """Hand over an event; never waits."""
+        """Hand over an event; never waits. Raises what has ended the thread."""
         with self._changed:
+            self._raise_crash()
             if len(self._waiting) >= self._capacity:
                 self._waiting.popleft()
                 self._lose("events_dropped", 1)
@@ -103,6 +106,7 @@ class BrokerLink:
     def offer(self, topic: str, body: bytes) -> None:
         """Hand over a reading; the oldest goes where the broker is away, or takes them more slowly than they come."""
         with self._changed:
+            self._raise_crash()
             if len(self._readings) >= _MOST_READINGS:
                 self._readings.popleft()
                 self.counts["readings_dropped"] += 1
@@ -113,7 +117,9 @@ class BrokerLink:
         with self._changed:
             self._urgent = True
             self._changed.notify_all()
-            return self._changed.wait_for(lambda: not self.waiting, seconds)
+            self._changed.wait_for(lambda: not self.waiting or self._crash is not None, seconds)
+            self._raise_crash()
+            return not self.waiting
 
     def close(self) -> None:
         """Say offline, part, and count what was never delivered."""
@@ -141,7 +147,19 @@ class BrokerLink:
         client.on_publish, client.on_message = self._on_publish, self._on_message
         return client
 
+    def _raise_crash(self) -> None:
+        if self._crash is not None:
+            raise self._crash
+
     def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as error:  # it comes out where the node is, instead of ending a thread unseen
+            with self._changed:
+                self._crash, self.connected = error, False
+                self._changed.notify_all()
+
+    def _work(self) -> None:
         pause_s = _FIRST_PAUSE_S
         while not self._closing:
             self._connect()
@@ -205,9 +223,9 @@ class BrokerLink:
             self._fail(f"it refuses: {reason}")
             return
         client.publish(f"{self._prefix}/status", _ONLINE, qos=1, retain=True)
-        if self._sweep:
+        if self._sweep is not None and not self._swept:
             client.subscribe(f"{self._prefix}/alarms/+/+", qos=0)
-            self._sweep = False
+            self._swept = True
         self.connected, self._failing = True, False
         self.counts["connects"] += 1
 
@@ -222,8 +240,8 @@ class BrokerLink:
                 self._changed.notify_all()
 
     def _on_message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        """Take away what an earlier run has left; our own are not retained when they come back."""
-        if message.retain and message.payload:
+        """Take away what an earlier run of ours has left; this run's are not retained when they come back."""
+        if message.retain and message.payload and _pipeline_of(message.payload) == self._sweep:
             client.publish(message.topic, b"", qos=1, retain=True)
 
     def _fail(self, reason: str) -> None:
@@ -238,3 +256,12 @@ class BrokerLink:
         self.counts[what] += number
         if before.bit_length() != self.counts[what].bit_length():
             self._say(f"{self.counts[what]} {what.replace('_', ' ')}")
+
+
+def _pipeline_of(payload: bytes | bytearray) -> object:
+    """Return which pipeline has sent an event; None where it is none."""
+    try:
+        event = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return event.get("pipeline") if isinstance(event, dict) else None

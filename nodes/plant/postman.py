@@ -65,6 +65,7 @@ class Postman:
         self._closing = False
         self._urgent = False
         self._failing = False
+        self._crash: Exception | None = None
         self.counts: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._run, name="postman", daemon=True)
         self._thread.start()
@@ -75,8 +76,9 @@ class Postman:
         return len(self._waiting)
 
     def post(self, letter: Letter) -> None:
-        """Hand over a letter; never waits."""
+        """Hand over a letter; never waits. Raises what has ended the thread."""
         with self._changed:
+            self._raise_crash()
             if len(self._waiting) == self._capacity:
                 self._waiting.popleft()
                 self._lose("dropped", f"more than {self._capacity} events wait")
@@ -84,11 +86,16 @@ class Postman:
             self._changed.notify_all()
 
     def drain(self, seconds: float) -> bool:
-        """Try again at once, and wait until everything is delivered, at most so long; return whether it is."""
+        """Try again at once, and wait until everything is delivered, at most so long; return whether it is.
+
+        Raises what has ended the thread.
+        """
         with self._changed:
             self._urgent = True
             self._changed.notify_all()
-            return self._changed.wait_for(lambda: not self._waiting, seconds)
+            self._changed.wait_for(lambda: not self._waiting or self._crash is not None, seconds)
+            self._raise_crash()
+            return not self._waiting
 
     def close(self) -> None:
         """Stop; what waits, or was not answered yet, is dropped and counted."""
@@ -101,7 +108,19 @@ class Postman:
             self._say(f"{len(self._waiting)} events were never delivered")
             self._waiting.clear()
 
+    def _raise_crash(self) -> None:
+        if self._crash is not None:
+            raise self._crash
+
     def _run(self) -> None:
+        try:
+            self._deliver()
+        except Exception as error:  # it comes out where the node is, instead of ending a thread unseen
+            with self._changed:
+                self._crash = error
+                self._changed.notify_all()
+
+    def _deliver(self) -> None:
         pause_s = _FIRST_PAUSE_S
         while (letter := self._next()) is not None:
             if self._settle(letter):
@@ -125,8 +144,9 @@ class Postman:
             return None if self._closing else self._waiting[0]
 
     def _settle(self, letter: Letter) -> bool:
-        """Try once; return False if it should be tried again."""
-        outcome, reason = self._try(letter)
+        """Try once, if anybody still wants it; return False if it should be tried again."""
+        late = time.monotonic() >= letter.due_s
+        outcome, reason = ("expired", "too old") if late else self._try(letter)
         if outcome == "failed" and time.monotonic() >= letter.due_s:
             outcome = "expired"
         with self._changed:
@@ -156,6 +176,8 @@ class Postman:
         except (OSError, http.client.HTTPException) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
             return "failed", str(reason) or type(reason).__name__
+        except ValueError as error:
+            return "refused", f"it cannot be sent: {type(error).__name__}"
 
     def _tell_failing(self, reason: str) -> None:
         """Say so once, until a delivery succeeds again."""

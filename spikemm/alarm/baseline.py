@@ -101,7 +101,8 @@ def save_baselines(path: str | Path, baselines: Mapping[tuple[str, str], Baselin
     """
     rows = [{"rule": rule, "region": region, **asdict(known)} for (rule, region), known in sorted(baselines.items())]
     with whole_file(path) as partial:
-        partial.write_text(json.dumps({"format": _FORMAT, "baselines": rows}, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps({"format": _FORMAT, "baselines": rows}, indent=1, allow_nan=False)
+        partial.write_text(text + "\n", encoding="utf-8")
 
 
 def load_baselines(path: str | Path) -> dict[tuple[str, str], Baseline]:

@@ -15,6 +15,8 @@ _SIGMAS = 3.0  # a reading's noise floor is the amplitude that stands out by so 
 _BANDWIDTH_BINS = 1.102
 """Noise bandwidth of the readings' spectrum, whose taper is Tukey's with 0.25: a sine's power over its bins."""
 
+_Axes = dict[str, Mapping[str, Any]]
+
 _SCATTER = 1.5
 """Of a band's noise power about the expected, in units of independent bins: the expectation scatters as well."""
 
@@ -26,7 +28,7 @@ class Figure(NamedTuple):
     ----------
     value : float or None
         In the rule's unit, for ``frequency_shift`` in Hz; 0 where nothing stands above the floor, None where the
-        question has no answer: no peak whose frequency could be told, or no scale.
+        question has no answer: no peak whose frequency could be told, no scale, or no contrast to see a movement by.
     floor : float
         Values below it are noise; for ``frequency_shift`` the uncertainty of the frequency, in Hz.
     missing : str
@@ -63,23 +65,28 @@ def figure_of(rule: Rule, values: Mapping[str, Any], arrays: Mapping[str, NDArra
     low, by up to a quarter.
     """
     scale = values.get("um_per_px")
+    axes = _seeing(rule, values)
+    if not axes:
+        return Figure(None, 0.0, "nothing to measure by: no contrast")
     if rule.needs_scale and not scale:
         return Figure(None, 0.0, f"{rule.unit} needs a scale, and the reading has none: give measure one, or use px")
     match rule.quantity:
         case "velocity":
             return _velocity(values)
         case "frequency_shift":
-            return _frequency(rule, values)
+            return _frequency(rule, axes, float(values["seconds"]))
         case "band":
-            figure = _band(rule, values, arrays)
+            figure = _band(rule, axes, float(values["seconds"]), arrays)
         case _:
-            figure = _amplitude(rule, values)
+            figure = _amplitude(rule, axes)
     per_px = float(scale or 0.0) if rule.unit == "um" else 1.0
     return figure._replace(value=figure.value and figure.value * per_px, floor=figure.floor * per_px)
 
 
-def _axes(rule: Rule, values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [values[axis] for axis in (("x", "y") if rule.axis == "larger" else (rule.axis,)) if axis in values]
+def _seeing(rule: Rule, values: Mapping[str, Any]) -> _Axes:
+    """Return the axes that the rule is about and along which a movement would show."""
+    asked = ("x", "y") if rule.axis == "larger" else (rule.axis,)
+    return {name: values[name] for name in asked if name in values and math.isfinite(values[name]["noise_floor_px"])}
 
 
 def _strongest(rule: Rule, axis: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -90,21 +97,21 @@ def _strongest(rule: Rule, axis: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return best if best is not None and best["px"] >= axis["noise_floor_px"] else None
 
 
-def _amplitude(rule: Rule, values: Mapping[str, Any]) -> Figure:
-    found = [(_strongest(rule, axis), float(axis["noise_floor_px"])) for axis in _axes(rule, values)]
+def _amplitude(rule: Rule, axes: _Axes) -> Figure:
+    found = [(_strongest(rule, axis), float(axis["noise_floor_px"])) for axis in axes.values()]
     return _largest(Figure(float(peak["px"]) if peak else 0.0, floor) for peak, floor in found)
 
 
-def _frequency(rule: Rule, values: Mapping[str, Any]) -> Figure:
-    found = [(peak, axis) for axis in _axes(rule, values) if (peak := _strongest(rule, axis)) is not None]
+def _frequency(rule: Rule, axes: _Axes, seconds: float) -> Figure:
+    found = [(peak, axis) for axis in axes.values() if (peak := _strongest(rule, axis)) is not None]
     if not found:
         return Figure(None, 0.0, "nothing vibrates above the noise floor, so its frequency cannot be told")
     peak, axis = max(found, key=lambda entry: float(entry[0]["px"]))
-    bound = math.sqrt(3) / math.pi * axis["noise_floor_px"] / (peak["px"] * values["seconds"])
+    bound = math.sqrt(3) / math.pi * axis["noise_floor_px"] / (peak["px"] * seconds)
     return Figure(float(peak["hz"]), bound)
 
 
-def _band(rule: Rule, values: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Figure:
+def _band(rule: Rule, axes: _Axes, seconds: float, arrays: Mapping[str, NDArray[Any]]) -> Figure:
     assert rule.band_hz is not None, "a band rule has a band"
     low, high = rule.band_hz
     frequencies, spectrum = arrays.get("frequencies_hz"), arrays.get("spectrum")
@@ -114,14 +121,17 @@ def _band(rule: Rule, values: Mapping[str, Any], arrays: Mapping[str, NDArray[An
         return Figure(None, 0.0, f"the spectrum ends at {frequencies[-1]:.0f} Hz, below the band: raise fps")
     inside = (frequencies >= low) & (frequencies <= high)
     step_hz = float(frequencies[1] - frequencies[0])
+    if not inside.any():
+        why = f"band narrower than a bin of {step_hz:.3g} Hz: raise measure.seconds or widen the band"
+        return Figure(None, 0.0, why)
     rows = {"x": 0, "y": 1}
     figures = []
-    for name in ("x", "y") if rule.axis == "larger" else (rule.axis,):
+    for name, axis in axes.items():
         power = float(np.sum(np.square(spectrum[rows[name], inside], dtype=np.float64))) / 2 / _BANDWIDTH_BINS
-        together = max(1, round(step_hz * float(values["seconds"])))
+        together = max(1, round(step_hz * seconds))
         largest = sum(1 / n for n in range(1, together + 1)) / together  # share of the noise in the largest of its bins
-        noise = float(values[name]["noise_density_px_per_sqrt_hz"]) ** 2 * step_hz * int(inside.sum()) * largest
-        least = _SIGMAS * _SCATTER * noise / math.sqrt(max(1, int(inside.sum())))
+        noise = float(axis["noise_density_px_per_sqrt_hz"]) ** 2 * step_hz * int(inside.sum()) * largest
+        least = _SIGMAS * _SCATTER * noise / math.sqrt(int(inside.sum()))
         figures.append(Figure(math.sqrt(max(power - noise, 0.0)), math.sqrt(least)))
     return _largest(figures)
 

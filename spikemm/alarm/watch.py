@@ -147,7 +147,9 @@ class Watch:
 
     def _learn(self, learner: Learner, figure: Figure, at: Moment) -> None:
         self._look = _Look(missing=figure.missing)
-        if figure.value is not None and learner.push(at.sensor_s, figure.value, figure.error):
+        if figure.value is None or not (math.isfinite(figure.value) and math.isfinite(figure.error)):
+            return
+        if learner.push(at.sensor_s, figure.value, figure.error):
             self.baseline, self._learner = learner.result(self.rule.fingerprint, at.wall_s), None
 
     def _compare(self, figure: Figure) -> _Look:

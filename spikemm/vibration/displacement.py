@@ -1,5 +1,6 @@
 """The displacement of regions, frame by frame."""
 
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,12 @@ _NEAR_PX = 1.0
 _SEARCH_PX = 7
 _CORRECTIONS = 4
 _EXPLAINED = 0.05
+_JUDGED_FRAMES = 16
+"""Newest frames whose majority tells whether the region still shows: one frame's contrast is noisy."""
+
+_NEARLY_ALL = 0.8
+_BRIGHTER = 10.0
+"""A reference so much darker than what came after is mostly noise."""
 
 
 class Displacements(NamedTuple):
@@ -29,17 +36,22 @@ class Displacements(NamedTuple):
         (n,) int64 sensor steps.
     px : numpy.ndarray
         (n, regions, 2) float64, x and y; content to the right and down positive.
+    hidden : numpy.ndarray
+        (regions,) bool: nothing to measure by; the displacement stays where it was last.
     """
 
     steps: NDArray[np.int64]
     px: NDArray[np.float64]
+    hidden: NDArray[np.bool_]
 
 
 class DisplacementTracker:
     """Measure the displacement of regions in frames that no magnification has touched, one shift a region.
 
     The first frame is the reference, and so is the first one after a gap, whose displacements go on from the last
-    ones. Costs two multiply-adds a pixel and component; a region that has moved by more than a pixel is followed.
+    ones. A region that does not show (dark, without contrast, hidden, with pixels that are no numbers) gets another
+    reference until it does. Costs two multiply-adds a pixel and component; a region that has moved by more than a pixel
+    is followed.
 
     Parameters
     ----------
@@ -74,16 +86,30 @@ class DisplacementTracker:
     def push(self, batch: FrameBatch) -> Displacements:
         """Return the displacements in a batch of frames."""
         if batch.gap:
-            self._regions, self._origin = [], self._last
+            self._regions, self._origin = [], self._last.copy()
         if not self._regions:
-            first = batch.pixels[0].cpu().numpy().astype(np.float64)
-            spread = pattern_spread(first)
-            self._regions = [_Region(first, roi, spread, self._device) for roi in self._rois]
-        found = [region.follow(batch.pixels) for region in self._regions]
-        px = np.stack(found, axis=1) if found else np.zeros((len(batch.steps), 0, 2))
-        px += self._origin
-        self._last = px[-1]
-        return Displacements(batch.steps, px)
+            self._regions = self._seen_in(batch.pixels[0], self._rois)
+        px = np.empty((len(batch.steps), len(self._rois), 2))
+        for i, region in enumerate(self._regions):
+            px[:, i] = region.follow(batch.pixels) + self._origin[i]
+        hidden = np.array([not region.shows for region in self._regions], bool)
+        px[:, hidden] = self._last[hidden]
+        self._last = px[-1].copy()
+        self._renew(batch.pixels[-1])
+        return Displacements(batch.steps, px, hidden)
+
+    def _renew(self, newest: torch.Tensor) -> None:
+        """Take the newest frame for the reference of what does not show."""
+        stale = [i for i, region in enumerate(self._regions) if region.stale]
+        fresh = self._seen_in(newest, [self._rois[i] for i in stale]) if stale else []
+        for i, region in zip(stale, fresh, strict=True):
+            region.doubt()
+            self._regions[i], self._origin[i] = region, self._last[i]
+
+    def _seen_in(self, frame: torch.Tensor, rois: Sequence[Roi]) -> "list[_Region]":
+        first = frame.cpu().numpy().astype(np.float64)
+        spread = pattern_spread(np.where(np.isfinite(first), first, 0.0))
+        return [_Region(first, roi, spread, self._device) for roi in rois]
 
 
 class _Region:
@@ -92,6 +118,8 @@ class _Region:
     def __init__(self, first: NDArray[np.float64], roi: Roi, spread: float, device: str) -> None:
         check_roi(roi, *first.shape)
         self._roi = roi
+        finite = np.isfinite(first)
+        first = np.where(finite, first, 0.0)
         self._template = Template(first, roi, pattern=spread)
         self._tests = torch.from_numpy(self._template.tests).to(device, torch.float32 if device != "cpu" else None)
         x, y, wide, high = roi
@@ -99,9 +127,34 @@ class _Region:
         self._low = np.array([-x, -y])
         self._high = np.array([first.shape[1] - wide - x, first.shape[0] - high - y])
         self._shift = np.zeros(2, int)
+        self._blank = not (finite[y : y + high, x : x + wide].all() and self._template.visible.any())
+        self._own = float(self._template.tests[3] @ first[y : y + high, x : x + wide].ravel())
+        self._recent: deque[bool] = deque(maxlen=_JUDGED_FRAMES)
+        self._found = not self._blank
+        self._whole = True
+
+    @property
+    def shows(self) -> bool:
+        """Whether there is something to measure by, and all pixels of the batch were numbers."""
+        return self._found and self._whole
+
+    @property
+    def judged(self) -> bool:
+        """Whether enough frames were compared with the reference, or it can show none."""
+        return self._blank or len(self._recent) == _JUDGED_FRAMES
+
+    @property
+    def stale(self) -> bool:
+        """Whether another reference is needed."""
+        return self.judged and not self._found
+
+    def doubt(self) -> None:
+        """Show nothing until enough frames were compared with the reference."""
+        self._found = False
 
     def follow(self, frames: torch.Tensor) -> NDArray[np.float64]:
         """Return the displacement (n, 2) in (n, H, W) frames."""
+        self._shown, self._whole = np.zeros(len(frames), bool), True
         found = self._beside(frames)
         at = 0
         while (beyond := np.flatnonzero(np.abs(found[at:] - self._shift).max(axis=1) > _NEAR_PX)).size:
@@ -109,13 +162,28 @@ class _Region:
             self._move(frames[at], found[at])
             found[at:] = self._beside(frames[at:])
             at += 1
+        self._judge()
         return np.asarray(found @ self._template.visible)
 
+    def _judge(self) -> None:
+        """Go by the majority of the newest frames, a full number of them; after a doubt by nearly all."""
+        self._recent.extend(self._shown.tolist())
+        if self.judged:
+            least = 0.5 if self._found else _NEARLY_ALL
+            self._found = not self._blank and sum(self._recent) > least * len(self._recent)
+
     def _beside(self, frames: torch.Tensor) -> NDArray[np.float64]:
-        """Measure at the present whole-pixel shift."""
+        """Measure the last of the batch's frames at the present whole-pixel shift."""
         light = self._crop(frames, self._shift).reshape(len(frames), -1)
-        linear = self._template.linear((light @ self._tests.T).cpu().numpy().astype(np.float64))
-        return np.asarray(self._template.straighten(linear) + self._shift)
+        projections = (light @ self._tests.T).cpu().numpy().astype(np.float64)
+        finite = np.isfinite(projections).all(axis=1)
+        self._whole = self._whole and bool(finite.all())
+        projections[~finite] = 0.0
+        linear = self._template.linear(projections)
+        found = self._template.straighten(linear)
+        shown = self._template.is_shown(linear, found) & (projections[:, 3] <= _BRIGHTER * self._own)
+        self._shown[len(self._shown) - len(frames) :] = finite & shown
+        return np.asarray(found + self._shift)
 
     def _crop(self, frames: torch.Tensor, shift: NDArray[np.int64]) -> torch.Tensor:
         x, y, wide, high = self._roi

@@ -51,7 +51,8 @@ def response_of(front: MapSpec, length_steps: Any, rate_hz: float) -> Callable[[
 class RegionRecord:
     """Follow one region through evenly sampled frames and keep its last displacements.
 
-    A gap starts the record anew. Memory is that of the record.
+    A gap starts the record anew, and so does a region that begins or ceases to show: while it does not, the record is
+    one of no movement at all, for which an analysis states an infinite noise floor. Memory is that of the record.
 
     Parameters
     ----------
@@ -89,6 +90,7 @@ class RegionRecord:
         self._tracker = DisplacementTracker([roi], device=device)
         self._record = RollingRecord(length, (2,))
         self._newest = 0
+        self._hidden = False
         self._light: torch.Tensor | None = None
         self._frames = 0
 
@@ -109,14 +111,18 @@ class RegionRecord:
         if batch.gap:
             self.reset()
         found = self._tracker.push(batch)
+        if bool(found.hidden[0]) != self._hidden:
+            self._hidden = not self._hidden
+            self._record.reset()
+            self._light, self._frames = None, 0
         if self._frames < _SETTLED_FRAMES:
             self._gather(batch.pixels)
-        self._record.push(found.px[:, 0])
+        self._record.push(np.zeros((len(found.px), 2)) if self._hidden else found.px[:, 0])
         self._newest = int(found.steps[-1])
 
     def _gather(self, frames: torch.Tensor) -> None:
         x, y, width, height = self.roi
-        light = frames[:, y : y + height, x : x + width].sum(0)
+        light = frames[:, y : y + height, x : x + width].nan_to_num(0.0, 0.0, 0.0).sum(0)
         self._light = light if self._light is None else self._light + light
         self._frames += len(frames)
 

@@ -226,6 +226,11 @@ class Template:
                 break
         return found
 
+    def is_shown(self, linear: Floats, displacement: Floats) -> NDArray[np.bool_]:
+        """Tell where `linear` (n, 4), which shows `displacement` (n, 2), has the first contrast, to a factor of ten."""
+        gain = linear[:, 2] / np.maximum(1.0 + self.excess(displacement)[:, 2], _DARKEST)
+        return np.asarray((gain >= _DARKEST) & (gain <= 1.0 / _DARKEST))
+
     def excess(self, displacement: Floats) -> Floats:
         """Return what `linear` shows beyond a displacement (n, 2) of up to 2 px and beyond a gain of 1.
 

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import torch
+
+from spikemm.batch import FrameBatch
+from spikemm.maps import MapSpec
+from spikemm.vibration.region_record import RegionRecord
+from spikemm.vibration.spectrum import analyse
+
+FPS, HOP, HZ, PX, LENGTH, BATCH = 1000.0, 20, 80.0, 0.5, 200, 10
+NOISE = np.random.default_rng(0)
+
+
+def scene(frames, light=1.0, noise=0.001):
+    """Three bright spots that vibrate to the right and back."""
+    dx = PX * np.sin(2 * np.pi * HZ / FPS * np.arange(frames))[:, None, None]
+    y, x = np.mgrid[:48, :48]
+    spots = sum(np.exp(-((x - cx - dx) ** 2 + (y - cy) ** 2) / 18) for cx, cy in ((14, 14), (26, 22), (18, 30)))
+    return light * (0.1 + 0.25 * spots) + noise * NOISE.standard_normal((frames, 48, 48))
+
+
+def analysed(*parts):
+    """What the record of a region shows after frames, and how full it is."""
+    front = MapSpec.parse("interval:4")
+    record = RegionRecord((6, 6, 32, 32), length=LENGTH, hop=HOP, rate_hz=FPS * HOP, front=front)
+    pixels = np.concatenate(parts)
+    for at in range(0, len(pixels), BATCH):
+        part = torch.from_numpy(pixels[at : at + BATCH])
+        record.push(FrameBatch(part, (at + np.arange(len(part))) * HOP))
+    return analyse(record.px, FPS, kept=record.kept), record
+
+
+def assert_measured(analysis):
+    assert analysis.x.peaks[0].hz == pytest.approx(HZ, abs=0.2)
+    assert analysis.x.peaks[0].px == pytest.approx(PX, rel=0.1)
+
+
+DARK = {
+    "black": np.zeros((1, 48, 48)),
+    "noise": (0.01 + 0.003 * NOISE.standard_normal((1, 48, 48))).clip(0),
+    "no numbers": np.full((1, 48, 48), np.nan),
+}
+
+
+@pytest.mark.parametrize("first", DARK.values(), ids=DARK)
+def test_a_region_is_measured_whatever_its_first_frame_showed(first):
+    analysis, record = analysed(first, scene(299))
+    assert record.full
+    assert_measured(analysis)
+
+
+def test_it_measures_on_in_the_little_light_that_is_left():
+    assert_measured(analysed(scene(200), scene(300, light=0.04, noise=0.0002))[0])
+
+
+@pytest.mark.parametrize("nothing", [0.0, 0.3])
+def test_what_is_dark_or_covered_has_an_infinite_noise_floor(nothing):
+    covered = nothing + 0.003 * NOISE.standard_normal((260, 48, 48))
+    analysis, record = analysed(scene(200), covered)
+    assert record.full
+    assert np.isinf(analysis.x.noise_floor_px)
+    assert np.isinf(analysis.y.noise_floor_px)
+
+
+def test_a_frame_that_is_no_numbers_begins_the_record_anew():
+    torn = scene(180)
+    torn[50, 20, 20] = np.nan
+    analysis, record = analysed(torn)
+    assert record.count == 120
+    assert_measured(analysis)
