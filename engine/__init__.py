@@ -2,7 +2,7 @@
 
 from engine.context import Context
 from engine.message import Message, array, array_map
-from engine.node import Live, Node, NoOptions, Sink, Source, Stage, Wait
+from engine.node import Live, Node, NoOptions, Sink, Source, Stage, Wait, node_with
 from engine.policy import Policy
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "Wait",
     "array",
     "array_map",
+    "node_with",
 ]

@@ -3,14 +3,13 @@
 The plan comes on standard input, which then stays open: when it closes, the supervisor is gone, and so is this process.
 """
 
-import importlib
 import logging
 import os
 import signal
-import struct
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -18,38 +17,22 @@ from typing import Any
 import msgspec
 import psutil
 
-from engine.context import Context
+from engine.assembly import import_kinds, make_members
 from engine.control_link import ControlLink, ForwardingHandler
 from engine.environment import keep_freed_memory
 from engine.exceptions import ControlError, EngineError
-from engine.graph import Edge
 from engine.hub import Hub
-from engine.inlet import Inbox, Inlet
+from engine.inlet import Inbox
 from engine.loop import Loop, Member
-from engine.node import Source
-from engine.outlet import Outlet
-from engine.plugins import append_paths, find_node_type
-from engine.policy import Policy
 from engine.security import Keys
-from engine.telemetry import ProcessReport, SpawnPlan
+from engine.spawn_plan import SpawnPlan, read_plan
+from engine.telemetry import ProcessReport
 
-__all__ = ["Child", "main", "read_plan", "write_plan"]
+__all__ = ["Child", "main"]
 
 _STATUS_EVERY_S = 0.25
 _DRAIN_LIMIT_S = 30.0
 _LATE_S = 1.0
-
-
-def write_plan(plan: SpawnPlan) -> bytes:
-    """Return a plan as it goes to a child's standard input."""
-    packed = msgspec.msgpack.encode(plan)
-    return struct.pack("<I", len(packed)) + packed
-
-
-def read_plan() -> SpawnPlan:
-    """Read the plan from standard input."""
-    (length,) = struct.unpack("<I", sys.stdin.buffer.read(4))
-    return msgspec.msgpack.decode(sys.stdin.buffer.read(length), type=SpawnPlan)
 
 
 class Child:
@@ -68,6 +51,7 @@ class Child:
         self._control = self._open_control()
         self._inbox = Inbox(self._hub.lock)
         self._members: list[Member] = []
+        self._to_close: list[Member] = []
         self._loop: Loop | None = None
         self._started = False
         self._status_due = 0.0
@@ -92,7 +76,8 @@ class Child:
         logging.getLogger().addHandler(ForwardingHandler(self._control))
         logging.getLogger().setLevel(logging.INFO)
         try:
-            self._make_members()
+            import_kinds(self._plan)
+            self._members = make_members(self._plan, self._hub, self._inbox, wake=self._wake, pressure=self._pressure)
             self._hub.open(self._plan.outputs, self._plan.inputs)
             self._loop = Loop(self._members, self._hub, self._inbox, self._obey)
             self._hub.start()
@@ -114,45 +99,6 @@ class Child:
             self._hub.outlets.clear()
             self._hub.start()
 
-    def _make_members(self) -> None:
-        plan = self._plan
-        edges = [
-            Edge(source, target, port, msgspec.convert(policy, Policy)) for source, target, port, policy in plan.edges
-        ]
-        for described in plan.members:
-            member = self._make_member(described, edges)
-            if self._members:
-                self._members[-1].downstream = member
-            self._members.append(member)
-        head = self._members[0].context.name
-        for edge in edges:
-            if edge.target == head:
-                inlet = Inlet(edge, self._inbox, lock=self._hub.lock, wake=self._hub.wake)
-                self._hub.inlets.append(inlet)
-
-    def _make_member(self, described: dict[str, Any], edges: list[Edge]) -> Member:
-        plan, name = self._plan, described["name"]
-        node_type = find_node_type(described["reference"])
-        context = Context(
-            name=name,
-            pipeline=plan.pipeline,
-            wanted=frozenset(described["wanted"]),
-            live=plan.live,
-            incarnation=plan.incarnation,
-            resume_step=plan.resume_steps.get(name),
-            first_epoch=plan.incarnation << 20 if issubclass(node_type, Source) else 0,  # lives share no number
-            control=plan.control,
-        )
-        node = node_type(msgspec.convert(described["options"], node_type.Options), context)
-        member = Member(node)
-        if name in plan.outputs:
-            own = [edge for edge in edges if edge.source == name]
-            member.outlet = Outlet(name, own, live=plan.live, lock=self._hub.lock, wake=self._hub.wake)
-            self._hub.outlets.append(member.outlet)
-        context.output_pressure = self._pressure
-        context.wake = self._wake
-        return member
-
     def _pressure(self) -> float:
         """Return how full the fullest queue behind this process is; in a chain, being late counts as well."""
         late = self._loop.late_s / _LATE_S if self._loop and len(self._members) > 1 else 0.0
@@ -164,6 +110,7 @@ class Child:
 
     def _set_up(self) -> None:
         for member in self._members:
+            self._to_close.append(member)
             member.node.setup()
         self._refresh_status()
         self._send_report()
@@ -199,18 +146,19 @@ class Child:
                 for node, dead in command["gone"].items():
                     self._part_with(node, dead=dead)
             case "stop":
-                self._stop()
+                self._stop(command["abroad"])
             case "gone":
                 self._part_with(command["node"], dead=command["dead"])
             case "request":
                 self._answer(command)
 
-    def _stop(self) -> None:
-        """End the stream here: a source makes no more; inlets from other hosts count as ended."""
+    def _stop(self, abroad: list[str]) -> None:
+        """End the stream here: a source makes no more; what comes from nodes of other hosts counts as ended."""
         assert self._loop is not None
         self._loop.stopping = self._started = True
         for inlet in self._hub.inlets:
-            inlet.end()
+            if inlet.edge.source in abroad:
+                inlet.end()
 
     def _part_with(self, node: str, *, dead: bool) -> None:
         """Wait no longer for a node that will not come back."""
@@ -222,7 +170,7 @@ class Child:
 
     def _answer(self, command: dict[str, Any]) -> None:
         member = next(member for member in self._members if member.context.name == command["node"])
-        bad_arguments = (KeyError, TypeError, ValueError) if command["request"] == "command" else ()
+        bad_arguments = (ArithmeticError, LookupError, TypeError, ValueError) if command["request"] == "command" else ()
         refusals: tuple[type[Exception], ...] = (ControlError, *member.node.user_errors, *bad_arguments)
         try:
             if command["request"] == "set":
@@ -240,7 +188,7 @@ class Child:
         """Copy what the node shows of itself, in the node's own thread."""
         self._status_due = time.monotonic() + _STATUS_EVERY_S
         for member in self._members:
-            member.report.counters = dict(member.context.counters)
+            member.report.counters = _whole(member.context.counters)
             member.report.status = _plain(member.node.status())
 
     def _report(self) -> ProcessReport:
@@ -265,15 +213,16 @@ class Child:
         self._control.send("failed", text=text, trace=trace, for_user=for_user)
 
     def _close(self, *, failed: bool) -> int:
-        for member in self._members:
+        for member in self._to_close:
             try:
                 if not failed:
                     member.report.status = _plain(member.node.status())
                 member.node.close()
             except Exception as error:
+                if not failed:  # the first failure is the reason; a node whose setup failed may not close either
+                    self._fail(error)
                 failed = True
-                self._fail(error)
-            member.report.counters = dict(member.context.counters)
+            member.report.counters = _whole(member.context.counters)
         for outlet in self._hub.outlets:
             outlet.abandon()
         self._send_report()
@@ -287,6 +236,11 @@ def _plain(value: Any) -> Any:
     return msgspec.to_builtins(value, str_keys=True, enc_hook=lambda other: getattr(other, "tolist", other.__str__)())
 
 
+def _whole(counters: Mapping[str, Any]) -> dict[str, int]:
+    """Return counters as they travel: a plug-in may have left a fraction or a number of numpy's in them."""
+    return {name: int(number) for name, number in counters.items()}
+
+
 def _die_with_parent() -> None:
     """End this process when the supervisor's end of standard input closes, however it ended."""
     while os.read(0, 4096):
@@ -296,14 +250,12 @@ def _die_with_parent() -> None:
 
 def main() -> int:
     """Run one child; return its exit status."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also sent to every process of a service: the supervisor ends it
+        signal.signal(number, signal.SIG_IGN)
     plan = read_plan()
     Thread(target=_die_with_parent, name="orphan watch", daemon=True).start()
     keep_freed_memory()
     sys.setswitchinterval(0.001)  # the sockets' thread must not wait 5 ms for a busy node
-    append_paths([Path(folder) for folder in plan.folders])
-    for module in plan.kinds:  # a sink that takes any message need not know the kinds itself
-        importlib.import_module(module)
     return Child(plan).run()
 
 

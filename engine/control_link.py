@@ -70,9 +70,14 @@ class ControlLink:
                 self._lock.notify_all()
 
     def pump(self) -> None:
-        """Send what is queued (the sockets' thread)."""
+        """Send what is queued (the sockets' thread); a supervisor that does not listen must not hold up the links."""
         while self._outgoing:
-            self._socket.send(msgspec.msgpack.encode(self._outgoing.popleft()))
+            message = self._outgoing.popleft()
+            try:
+                self._socket.send(msgspec.msgpack.encode(message), zmq.NOBLOCK)
+            except zmq.Again:
+                self._outgoing.appendleft(message)
+                return
 
 
 class ForwardingHandler(logging.Handler):

@@ -1,7 +1,6 @@
 """The graph of a pipeline: who reads from whom, checked before anything starts."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,7 +9,8 @@ import msgspec
 
 from engine.exceptions import PipelineError
 from engine.message import Message
-from engine.node import Node, Source
+from engine.nearest import nearest
+from engine.node import Node, Source, live_options, steered_options
 from engine.policy import Policy
 
 __all__ = ["Edge", "Graph", "NodeSpec"]
@@ -78,11 +78,13 @@ class Graph(msgspec.Struct):
         Raises
         ------
         PipelineError
-            If an input is missing or does not fit, the links form a cycle, or a chain is not one.
+            If an input is missing or does not fit, an option names a node that is not there or does not fit, the links
+            form a cycle, or a chain is not one.
         """
         by_name = {spec.name: spec for spec in specs}
         for spec in specs:
             _check_inputs(spec, by_name)
+            _check_steered(spec, by_name)
         ordered = {name: by_name[name] for name in _order(by_name)}
         for spec in ordered.values():
             _check_kinds(spec, by_name)
@@ -111,9 +113,19 @@ def _check_inputs(spec: NodeSpec, by_name: dict[str, NodeSpec]) -> None:
         raise PipelineError(f"{place}: missing; name the node that {spec.name!r} reads from")
     for source in spec.inputs.values():
         if source not in by_name:
-            near = get_close_matches(source, by_name, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(by_name)}"
-            raise PipelineError(f"{place}: no node {source!r}; {hint}")
+            raise PipelineError(f"{place}: no node {source!r}; {nearest(source, by_name)}")
+
+
+def _check_steered(spec: NodeSpec, by_name: dict[str, NodeSpec]) -> None:
+    """Check the options that name another node."""
+    for option, live in steered_options(type(spec.options)).items():
+        name = getattr(spec.options, option)
+        fitting = [other.name for other in by_name.values() if live in live_options(type(other.options))]
+        if name is None or name in fitting:
+            continue
+        why = f"{name!r} has no live option {live}" if name in by_name else f"no node {name!r}"
+        hint = nearest(name, fitting) if fitting else f"no node of this pipeline has a live option {live}"
+        raise PipelineError(f"nodes.{spec.name}.{option}: {why}; {hint}")
 
 
 def _order(by_name: dict[str, NodeSpec]) -> list[str]:
@@ -164,8 +176,7 @@ def _check_chains(chains: list[list[str]], nodes: dict[str, NodeSpec]) -> list[l
     chained = [name for chain in chains for name in chain]
     for name in chained:
         if name not in nodes:
-            near = get_close_matches(name, nodes, n=1)
-            raise PipelineError(f"chain: no node {name!r}; {f'did you mean {near[0]!r}?' if near else 'name a node'}")
+            raise PipelineError(f"chain: no node {name!r}; {nearest(name, nodes)}")
         if chained.count(name) > 1:
             raise PipelineError(f"chain: {name!r} is there twice; a node runs in one process")
     for chain in chains:

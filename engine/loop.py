@@ -29,6 +29,8 @@ class Member:
     ----------
     node : Node
         The node.
+    port : str
+        Where it takes what comes from the member before.
     outlet : Outlet or None
         Where its messages leave the process.
     downstream : Member or None
@@ -38,6 +40,7 @@ class Member:
     """
 
     node: Node
+    port: str = "in"
     outlet: Outlet | None = None
     downstream: "Member | None" = None
     report: MemberReport = field(init=False)
@@ -222,7 +225,7 @@ class Loop:
         if member.outlet is not None and self._room(member, message):
             member.outlet.put(message)
         if member.downstream is not None:
-            self._feed(member.downstream, message, _port(member.downstream, message))
+            self._feed(member.downstream, message, member.downstream.port)
 
     def _room(self, member: Member, message: Message) -> bool:
         """Wait for room on `block` links; False if a seek has made the message void meanwhile."""
@@ -239,11 +242,3 @@ class Loop:
     def _flush(self, member: Member) -> None:
         for out in member.node.flush() or () if not isinstance(member.node, Source) else ():  # type: ignore[attr-defined]
             self._emit(member, out, member.last)
-
-
-def _port(member: Member, message: Message) -> str:
-    """Find the port of a chained node that takes this message; it reads from one node alone."""
-    accepts = member.node.accepts
-    if not isinstance(accepts, dict):
-        return "in"
-    return next(port for port, kind in accepts.items() if isinstance(message, kind))

@@ -15,10 +15,26 @@ from engine.exceptions import ControlError
 from engine.message import Message
 from engine.policy import Policy
 
-__all__ = ["Live", "NoOptions", "Node", "Sink", "Source", "Stage", "Wait", "live_options"]
+__all__ = [
+    "Live",
+    "NoOptions",
+    "Node",
+    "Sink",
+    "Source",
+    "Stage",
+    "Wait",
+    "live_options",
+    "node_with",
+    "steered_options",
+]
 
 Live = msgspec.Meta(extra={"live": True})
 """Marks an option that may change while the node runs: ``alpha: Annotated[float, Live] = 10``."""
+
+
+def node_with(option: str) -> msgspec.Meta:
+    """Mark an option that names another node, one with a live option: ``steers: Annotated[str, node_with("hop")]``."""
+    return msgspec.Meta(extra={"node_with": option})
 
 
 class NoOptions(msgspec.Struct, forbid_unknown_fields=True):
@@ -106,7 +122,7 @@ class Node:
         return {}
 
     def close(self) -> None:
-        """Release everything; runs once, also after a failure."""
+        """Release everything; runs once if `setup` has begun, also where it failed half-way."""
 
 
 class Source(Node):
@@ -159,9 +175,19 @@ class Sink(Node):
 
 def live_options(options: type[msgspec.Struct]) -> frozenset[str]:
     """Names of the options that may change while the node runs."""
-    names = set()
-    for spec in msgspec.structs.fields(options):
-        metadata = getattr(spec.type, "__metadata__", ())
-        if any(isinstance(meta, msgspec.Meta) and (meta.extra or {}).get("live") for meta in metadata):
-            names.add(spec.name)
-    return frozenset(names)
+    return frozenset(_marked(options, "live"))
+
+
+def steered_options(options: type[msgspec.Struct]) -> dict[str, str]:
+    """Options that name another node → the live option that the other must have."""
+    return _marked(options, "node_with")
+
+
+def _marked(options: type[msgspec.Struct], key: str) -> dict[str, Any]:
+    """Options whose type has a mark of this key → what it says."""
+    return {
+        spec.name: meta.extra[key]
+        for spec in msgspec.structs.fields(options)
+        for meta in getattr(spec.type, "__metadata__", ())
+        if isinstance(meta, msgspec.Meta) and meta.extra and key in meta.extra
+    }

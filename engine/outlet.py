@@ -9,10 +9,11 @@ from typing import Any
 
 import zmq
 
+from engine.consumer import Consumer
 from engine.envelope import WIRE_VERSION, encode
 from engine.exceptions import EnvelopeError, LinkError, PipelineError
 from engine.graph import Edge
-from engine.link_protocol import Grant, Hello, Tag, read_grant, read_hello
+from engine.link_protocol import Hello, Tag, read_grant, read_hello
 from engine.message import Message
 from engine.policy import Policy
 from engine.queues import OutboundQueue, Parcel
@@ -25,74 +26,7 @@ _log = logging.getLogger(__name__)
 _SILENCE_S = 10.0
 _GUESTS_LIMIT = 16
 _TURNED_AWAY_LIMIT = 64
-_STALE_S = 0.5
 _ZERO_COPY_BYTES = 64 * 1024
-
-
-class _Consumer:
-    """One consumer: its queue, and the connection that it has at the moment."""
-
-    def __init__(self, edge: Edge, queue: OutboundQueue, *, guest: bool) -> None:
-        self.edge, self.queue, self.guest = edge, queue, guest
-        self.identity = b""
-        self.connection = ""
-        self.granted = Grant("", 0, 0, 0)
-        self.sent = self.sent_bytes = 0
-        self.total_sent = self.total_bytes = self.total_done = 0
-        self.lost = 0
-        self.blocked_s = 0.0
-        self.last_heard = 0.0
-        self.end_sent = self.finished = False
-
-    @property
-    def in_flight(self) -> int:
-        """Messages of this connection that are not finished with."""
-        return self.sent - self.granted.done
-
-    def connect(self, identity: bytes, connection: str) -> None:
-        """Start a connection; whatever was with the one before is lost."""
-        self.disconnect()
-        self.finished = False
-        self.identity, self.connection = identity, connection
-        self.granted = Grant(connection, 0, 0, 0)
-
-    def disconnect(self) -> None:
-        """End the connection and count what it had not finished with."""
-        self.lost += self.in_flight
-        self.identity, self.connection = b"", ""
-        self.granted, self.sent, self.sent_bytes = Grant("", 0, 0, 0), 0, 0
-        self.end_sent = False
-
-    @property
-    def drained(self) -> bool:
-        """True when it has finished with everything and knows that the stream has ended, or nobody waits for it."""
-        if not self.identity and self.queue.may_let_go:
-            return True
-        waiting = bool(self.queue) or self.in_flight > 0
-        return self.finished or (not waiting and (self.end_sent or (self.guest and not self.identity)))
-
-    def may_send(self, parcel: Parcel) -> bool:
-        """Is there credit for a parcel? One larger than the byte credit goes when nothing else is in flight."""
-        if not self.identity or self.sent >= self.granted.messages:
-            return False
-        return self.sent_bytes + parcel.nbytes <= self.granted.bytes or self.in_flight == 0
-
-    def statistics(self) -> OutletStatistics:
-        """Return this half of the link's statistics."""
-        return OutletStatistics(
-            *self.edge[:3],
-            policy=str(self.edge.policy),
-            sent=self.total_sent,
-            delivered=self.total_done,
-            dropped=self.queue.dropped,
-            flushed=self.queue.flushed,
-            lost=self.lost + self.queue.lost,
-            in_flight=self.in_flight,
-            depth=len(self.queue),
-            bytes=self.total_bytes,
-            blocked_s=self.blocked_s,
-            connected=bool(self.identity),
-        )
 
 
 class Outlet:
@@ -118,8 +52,8 @@ class Outlet:
     def __init__(self, name: str, edges: list[Edge], *, live: bool, lock: Condition, wake: Callable[[], None]) -> None:
         self.name = name
         self._live, self._lock, self._wake = live, lock, wake
-        self._consumers = [_Consumer(edge, OutboundQueue(edge.policy, live=live), guest=False) for edge in edges]
-        self._by_identity: dict[bytes, _Consumer] = {}
+        self._consumers = [Consumer(edge, OutboundQueue(edge.policy, live=live), guest=False) for edge in edges]
+        self._by_identity: dict[bytes, Consumer] = {}
         self._turned_away: deque[bytes] = deque(maxlen=_TURNED_AWAY_LIMIT)  # what else they say is not answered
         self._ended = False
         self.socket: zmq.Socket[bytes] | None = None
@@ -248,7 +182,7 @@ class Outlet:
         elif tag is Tag.GRANT and consumer is None and identity not in self._turned_away:
             self._send(identity, [Tag.WHO.value, read_grant(payload).connection.encode()])
         elif tag is Tag.GRANT and consumer is not None:
-            self._credit(consumer, read_grant(payload))
+            consumer.credit(read_grant(payload), time.monotonic())
         elif tag is Tag.BYE and consumer is not None:
             self._leave(consumer)
         self._lock.notify_all()
@@ -259,40 +193,27 @@ class Outlet:
         policy = hello.chosen_policy()
         consumer = self._known(hello) or self._admit(hello, policy)
         self._by_identity.pop(consumer.identity, None)
-        consumer.connect(identity, hello.connection)
-        consumer.last_heard = time.monotonic()
+        consumer.connect(identity, hello.connection, time.monotonic())
         self._by_identity[identity] = consumer
 
-    def _known(self, hello: Hello) -> _Consumer | None:
+    def _known(self, hello: Hello) -> Consumer | None:
         for consumer in self._consumers:
             if (consumer.edge.target, consumer.edge.port) == (hello.node, hello.port):
                 return consumer
         return None
 
-    def _admit(self, hello: Hello, policy: Policy) -> _Consumer:
+    def _admit(self, hello: Hello, policy: Policy) -> Consumer:
         """Let a consumer join that the pipeline does not name."""
         if sum(consumer.guest for consumer in self._consumers) >= _GUESTS_LIMIT:
             raise EnvelopeError(f"{hello.node}: {_GUESTS_LIMIT} guests have been here already; restart the run")
         queue = OutboundQueue(policy, live=self._live)
-        consumer = _Consumer(Edge(self.name, hello.node, hello.port, policy), queue, guest=True)
+        consumer = Consumer(Edge(self.name, hello.node, hello.port, policy), queue, guest=True)
         self._consumers.append(consumer)
         return consumer
 
-    def _credit(self, consumer: _Consumer, grant: Grant) -> None:
-        consumer.last_heard = time.monotonic()
-        if grant.connection != consumer.connection or not consumer.granted.done <= grant.done <= consumer.sent:
-            return
-        if consumer.granted.messages == 0:  # it begins: what has waited for it is no longer live
-            consumer.queue.drop_queued_before(consumer.last_heard - _STALE_S)
-        consumer.total_done += grant.done - consumer.granted.done
-        consumer.granted = grant
-
-    def _leave(self, consumer: _Consumer) -> None:
+    def _leave(self, consumer: Consumer) -> None:
         self._by_identity.pop(consumer.identity, None)
-        consumer.finished |= consumer.end_sent and consumer.in_flight == 0
-        consumer.disconnect()
-        if consumer.guest:  # it may come back under its name, and its losses stay on the record
-            consumer.lost += consumer.queue.clear()
+        consumer.leave()
 
     def pump(self) -> None:
         """Send whatever there is credit for."""
@@ -302,13 +223,9 @@ class Outlet:
                     self._pump(consumer)
             self._lock.notify_all()
 
-    def _pump(self, consumer: _Consumer) -> None:
+    def _pump(self, consumer: Consumer) -> None:
         while (parcel := consumer.queue.peek()) is not None and consumer.may_send(parcel):
-            consumer.queue.take()
-            consumer.sent += 1
-            consumer.sent_bytes += parcel.nbytes
-            consumer.total_sent += 1
-            consumer.total_bytes += parcel.nbytes
+            consumer.take()
             self._send(consumer.identity, [Tag.DATA.value, consumer.connection.encode(), *parcel.parts])
         if self._ended and not consumer.queue and not consumer.end_sent:
             consumer.end_sent = True

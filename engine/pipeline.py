@@ -1,7 +1,6 @@
 """Pipeline files: read, overridden and checked before anything starts."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import yaml
 
 from engine.exceptions import PipelineError
 from engine.graph import Graph, NodeSpec
+from engine.nearest import nearest
 from engine.node import Node
 from engine.plugins import append_paths, find_node_type, reference
 from engine.policy import Policy
@@ -121,22 +121,17 @@ def _override(document: dict[str, Any], text: str) -> None:
         document[node] = value
         return
     if node not in document["nodes"]:
-        raise PipelineError(f"--set {text}: no node {node!r}; {_nearest(node, document['nodes'])}")
+        raise PipelineError(f"--set {text}: no node {node!r}; {nearest(node, document['nodes'])}")
     entry = document["nodes"][node] or {}
     if not isinstance(entry, dict):
         raise PipelineError(f"nodes.{node}: {entry!r} is not a mapping of keys and options")
     document["nodes"][node] = {**entry, option: value}
 
 
-def _nearest(name: str, known: Any) -> str:
-    near = get_close_matches(name, [str(key) for key in known], n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(map(str, known))}"
-
-
 def _known_keys(mapping: dict[str, Any], known: Any, place: str) -> None:
     for key in mapping:
         if key not in known:
-            raise PipelineError(f"{place}unknown key {key!r}; {_nearest(str(key), known)}")
+            raise PipelineError(f"{place}unknown key {key!r}; {nearest(str(key), known)}")
 
 
 def _node_spec(name: str, entry: Any) -> NodeSpec:
@@ -209,8 +204,9 @@ def _policy(entry: dict[str, Any], node_type: type[Node]) -> Policy | dict[str, 
     if "policy" not in entry:
         return node_type.policy
     given, ports = entry["policy"], node_type.accepts
-    if not (isinstance(given, dict) and isinstance(ports, dict) and given.keys() <= ports.keys()):
+    if not (isinstance(given, dict) and isinstance(ports, dict)) or given.keys() <= {"block", "drop_oldest"}:
         return Policy.parse(given)
+    _known_keys(given, ports, "policy: ")
     own = node_type.policy if isinstance(node_type.policy, dict) else dict.fromkeys(ports, node_type.policy)
     parsed = {port: Policy.parse(text) for port, text in given.items()}
     return {port: policy for port, policy in {**own, **parsed}.items() if policy}

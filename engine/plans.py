@@ -7,10 +7,10 @@ import msgspec
 
 from engine.exceptions import EngineError, PipelineError
 from engine.graph import Edge, NodeSpec
-from engine.node import Sink, Source
+from engine.node import Sink, Source, steered_options
 from engine.pipeline import Pipeline
 from engine.rundir import RunDirectory
-from engine.telemetry import SpawnPlan
+from engine.spawn_plan import SpawnPlan
 
 __all__ = ["Planner"]
 
@@ -48,6 +48,7 @@ class Planner:
         self.chains = [chain for chain in self._graph.chains if self._is_local(chain)]
         for chain in self.chains:
             for name in chain:
+                self._check_steered(self.spec(name))
                 _check_options(self.spec(name))
 
     def _is_local(self, chain: list[str]) -> bool:
@@ -63,6 +64,15 @@ class Planner:
             raise PipelineError(
                 f"nodes.{edge.source}.endpoint: {edge.target!r} reads it from another host; give it endpoint: tcp://ADDRESS:PORT"
             )
+
+    def _check_steered(self, spec: NodeSpec) -> None:
+        for option in steered_options(type(spec.options)):
+            other = getattr(spec.options, option)
+            if other is not None and other not in self._local:
+                raise PipelineError(
+                    f"nodes.{spec.name}.{option}: {other!r} runs on another host, and options are set within one; "
+                    "give both the same host"
+                )
 
     def spec(self, name: str) -> NodeSpec:
         """Return a node's description."""
@@ -80,10 +90,13 @@ class Planner:
         """Tell whether nobody reads from a process."""
         return issubclass(self.spec(chain[-1]).node_type, Sink) and not self.consumers(chain)
 
+    def abroad(self, chain: list[str]) -> list[str]:
+        """Nodes of other hosts that a process reads from."""
+        return [name for name in self.producers(chain) if name not in self._local]
+
     def reads_abroad(self, chain: list[str]) -> bool:
-        """Tell whether a process reads from another host alone."""
-        sources = self.spec(chain[0]).inputs.values()
-        return bool(sources) and all(source not in self._local for source in sources)
+        """Tell whether a process reads from other hosts alone."""
+        return bool(self.producers(chain)) and self.abroad(chain) == self.producers(chain)
 
     def consumers(self, chain: list[str]) -> list[Edge]:
         """Links from a process to other processes."""
@@ -119,6 +132,7 @@ class Planner:
         spec = self.spec(name)
         return {
             "name": name,
+            "port": next(iter(spec.inputs), ""),
             "reference": spec.reference,
             "options": msgspec.to_builtins(spec.options),
             "wanted": sorted(self._graph.wanted[name]),

@@ -2,11 +2,11 @@
 
 import importlib
 import sys
-from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from engine.exceptions import PipelineError
+from engine.nearest import nearest
 from engine.node import Node
 
 __all__ = ["append_paths", "find_node_type", "reference", "type_names"]
@@ -39,9 +39,7 @@ def reference(type_name: str) -> str:
     known = type_names()
     if type_name in known:
         return known[type_name]
-    near = get_close_matches(type_name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}; or module:Class"
-    raise PipelineError(f"unknown node type {type_name!r}; {hint}")
+    raise PipelineError(f"unknown node type {type_name!r}; {nearest(type_name, sorted(known))}; or module:Class")
 
 
 def find_node_type(type_name: str) -> type[Node]:

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, NamedTuple
 
 from engine.worker import Worker
@@ -62,9 +62,14 @@ class Reporter:
             self._traces_told.append(text)
             self.event("error", worker.name, text)
 
-    def losses(self, worker: Worker) -> None:
-        """Say so when a link that promises to lose nothing loses something: at once, then every 10 s at most."""
+    def losses(self, worker: Worker, hopeless: Container[str]) -> None:
+        """Say so when a link that promises to lose nothing loses something: at once, then every 10 s at most.
+
+        What is lost on its way to a node that has failed for good is no news beside that.
+        """
         for half in worker.whole_report.outlets:
+            if half.target in hopeless:
+                continue
             told, when = self._losses_told.get(half[:3], (0, -_LOSS_EVERY_S))
             if half.policy.startswith("block") and half.lost > told and time.monotonic() - when >= _LOSS_EVERY_S:
                 self._losses_told[half[:3]] = (half.lost, time.monotonic())

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from engine.control import ControlServer
+from engine.crew import Crew
 from engine.pipeline import Pipeline
 from engine.plans import Planner
 from engine.reporter import Event, Reporter
@@ -53,10 +54,6 @@ class Supervisor:
         self._say = Reporter(on_event)
         self._name = f"{pipeline.name}@{host}" if host else pipeline.name
         self._live = pipeline.graph.live
-        self._workers = {
-            "+".join(chain): Worker("+".join(chain), self._planner.threads(chain)) for chain in self._planner.chains
-        }
-        self._by_node = {node: worker for worker in self._workers.values() for node in worker.nodes}
         self.phase = Phase.STARTING
         self._started_wall, self._started = time.time(), time.monotonic()
         self._running_since = self._stopping_since = float("inf")
@@ -77,19 +74,18 @@ class Supervisor:
 
     def _run(self, seconds: float | None) -> dict[str, Any]:
         self._server = ControlServer(self._run_directory.control)
-        self._desk = Desk(self._server, self._by_node, self._planner)
+        self._crew = Crew(self._planner, self._server, self._run_directory)
+        self._desk = Desk(self._server, self._crew.by_node, self._planner)
         try:
-            self._say.event("info", "", f"starting: {', '.join(self._workers)}")
-            for worker in self._workers.values():
+            self._say.event("info", "", f"starting: {', '.join(worker.name for worker in self._crew.workers)}")
+            for worker in self._crew.workers:
                 self._spawn(worker)
-            while not all(worker.ended for worker in self._workers.values()):
+            while self._crew.left:
                 self._turn(seconds)
-            self.phase = Phase.FAILED if self._failed else Phase.STOPPED
+            self.phase = Phase.FAILED if self._crew.failed else Phase.STOPPED
             return self.summary()
         finally:
-            for worker in self._workers.values():
-                worker.kill()
-                worker.release()
+            self._crew.kill()
             self._server.close()
 
     @contextmanager
@@ -111,8 +107,9 @@ class Supervisor:
     def _turn(self, seconds: float | None) -> None:
         for identity, message in self._server.receive(0.05):
             self._hear(identity, message)
-        for worker in self._workers.values():
-            self._watch(worker)
+        for worker in self._crew.workers:
+            if not worker.ended:
+                self._watch(worker)
         if self._signals >= 2:
             self._abort("stopped at once by a second signal")
         elif self._signals or (seconds is not None and self._seconds_running >= seconds):
@@ -124,64 +121,29 @@ class Supervisor:
     def _seconds_running(self) -> float:
         return max(time.monotonic() - self._running_since, 0.0)
 
-    @property
-    def _failed(self) -> bool:
-        return any(worker.phase is Phase.FAILED for worker in self._workers.values())
-
     def stop(self) -> None:
         """End the sources; everything else ends when its inputs have."""
         if self.phase in (Phase.STARTING, Phase.RUNNING):
             self.phase, self._stopping_since = Phase.STOPPING, time.monotonic()
-        for worker in self._workers.values():
-            head = self._planner.is_source(worker.nodes) or self._planner.reads_abroad(worker.nodes)
-            ready = worker.phase is Phase.READY
-            if head and (ready or worker.phase is Phase.RUNNING):
-                self._command(worker, "stop")
-            if ready:
-                self._start(worker)  # behind the stop: a source must not make a message in between
-            if head and worker.phase is Phase.RUNNING:
-                worker.phase = Phase.STOPPING
-            elif head and worker.restart_at < float("inf"):
-                self._end(worker, Phase.STOPPED, dead=True)
+        self._crew.stop()
 
     def _abort(self, why: str) -> None:
-        for worker in self._workers.values():
-            if not worker.ended:
-                self._say.problem("error", worker.name, why)
-                worker.kill()
-                worker.bury()
-                worker.phase = Phase.FAILED
-
-    def _end(self, worker: Worker, phase: Phase, *, dead: bool) -> None:
-        """Note that a process will not run again, and tell those that would wait for it."""
-        worker.phase, worker.restart_at = phase, float("inf")
-        for other in self._workers.values():
-            for node in worker.nodes:
-                self._command(other, "gone", node=node, dead=dead)
-        self._start_if_all_ready()
+        for worker in self._crew.left:
+            self._say.problem("error", worker.name, why)
+            worker.kill()
+            worker.bury()
+            worker.phase = Phase.FAILED
 
     # Lives of the processes
 
     def _spawn(self, worker: Worker) -> None:
-        incarnation = worker.incarnation + 1
-        steps = self._resume_steps(worker) if incarnation else {}
-        worker.spawn(self._planner.plan(worker.nodes, self._run_directory, incarnation, steps))
-
-    def _resume_steps(self, worker: Worker) -> dict[str, int]:
-        """Last step that all consumers of a restarted source are known to have had: it goes on there."""
-        steps = [
-            member.step
-            for edge in self._planner.consumers(worker.nodes)
-            if edge.target in self._by_node
-            for member in self._by_node[edge.target].whole_report.members
-            if member.name == edge.target and member.step >= 0
-        ]
-        return {worker.nodes[0]: min(steps)} if steps else {}
+        try:
+            self._crew.spawn(worker)
+        except OSError as error:  # no memory or no process left: there may be some in a moment
+            self._end_life(worker, Failure.CRASH, f"cannot be started: {error.strerror}")
 
     def _watch(self, worker: Worker) -> None:
         now = time.monotonic()
-        if worker.ended:
-            return
         if now >= worker.restart_at:
             self._spawn(worker)
         elif worker.restart_at == float("inf") and not worker.alive:
@@ -215,22 +177,17 @@ class Supervisor:
 
     def _give_up(self, worker: Worker, why: str) -> None:
         """Go on without a process that will not stay up, where that makes sense: a full disk ends its recorder only."""
-        others = [other for other in self._workers.values() if other is not worker and not other.ended]
-        sinks_left = any(self._planner.is_sink(other.nodes) for other in others)
         never = worker.hopeless and self.phase is Phase.STARTING
-        spared = self._planner.is_sink(worker.nodes) and sinks_left and not never
+        spared = self._crew.is_spared(worker) and not never
         ending = self.phase is Phase.STOPPING
         # What a user's error brings about elsewhere while the run ends, as a file without a frame, is no news.
         if not (worker.hopeless and ending and self._user_error):
             self._say.problem("error", worker.name, why)
         self._user_error |= worker.hopeless and not (spared or ending)
-        self._end(worker, Phase.FAILED, dead=True)
+        self._crew.end(worker, Phase.FAILED, dead=True)
         if not spared:
             self.stop()
-
-    def _command(self, worker: Worker, what: str, **fields: Any) -> None:
-        if worker.identity and not worker.ended:
-            self._server.send(worker.identity, type=what, **fields)
+        self._start_if_all_ready()
 
     # What children and clients say
 
@@ -238,7 +195,7 @@ class Supervisor:
         if "request" in message:
             self._serve(identity, message)
             return
-        worker = self._workers.get(str(message.get("process")))
+        worker = self._crew.named(str(message.get("process")))
         if worker is None or message.get("incarnation") != worker.incarnation:
             return
         if worker.ended or worker.restart_at < float("inf"):
@@ -250,7 +207,7 @@ class Supervisor:
                 self._welcome(worker)
             case "report":
                 worker.take_report(msgspec.convert(message["report"], ProcessReport), self._seconds_running)
-                self._say.losses(worker)
+                self._say.losses(worker, self._crew.hopeless)
             case "log":
                 self._say.log(worker, message)
             case "failed":
@@ -263,19 +220,16 @@ class Supervisor:
                 worker.said_bye = True
                 if message["done"]:
                     worker.release()
-                    self._end(worker, Phase.STOPPED, dead=False)
+                    self._crew.end(worker, Phase.STOPPED, dead=False)
+                    self._start_if_all_ready()
 
     def _start_if_all_ready(self) -> None:
-        workers = [worker for worker in self._workers.values() if not worker.ended]
-        if (
-            self.phase is Phase.STARTING
-            and not self._user_error
-            and all(worker.phase is Phase.READY for worker in workers)
-        ):
+        workers = self._crew.left
+        if self.phase is Phase.STARTING and all(worker.phase is Phase.READY for worker in workers):
             self.phase, self._running_since = Phase.RUNNING, time.monotonic()
             self._say.event("info", "", f"running: {', '.join(worker.name for worker in workers)}")
             for worker in workers:
-                self._start(worker)
+                self._crew.start(worker)
 
     def _welcome(self, worker: Worker) -> None:
         """Start everything once everybody is ready; later, a restarted process at once."""
@@ -283,14 +237,9 @@ class Supervisor:
             self._start_if_all_ready()
         elif self.phase is Phase.RUNNING:
             self._say.event("info", worker.name, "runs again")
-            self._start(worker)
+            self._crew.start(worker)
         elif self.phase is Phase.STOPPING:
             self.stop()
-
-    def _start(self, worker: Worker) -> None:
-        gone = {node: other.phase is Phase.FAILED for node, other in self._by_node.items() if other.ended}
-        self._command(worker, "start", gone=gone)
-        worker.phase = Phase.RUNNING
 
     def _serve(self, identity: bytes, message: dict[str, Any]) -> None:
         number = message.get("id")
@@ -317,7 +266,7 @@ class Supervisor:
             "phase": str(self.phase),
             "live": self._live,
             "problems": list(self._say.problems),
-            **status_table(list(self._workers.values()), self._planner, self._run_directory),
+            **status_table(self._crew.workers, self._planner, self._run_directory),
         }
 
     def summary(self) -> dict[str, Any]:
@@ -326,6 +275,6 @@ class Supervisor:
         return {
             **status,
             "started": self._started_wall,
-            "rss_mb_series": {worker.name: worker.rss_series for worker in self._workers.values()},
-            "exit_status": exit_status(status, user_error=self._user_error, failed=self._failed),
+            "rss_mb_series": {worker.name: worker.rss_series for worker in self._crew.workers},
+            "exit_status": exit_status(status, user_error=self._user_error, failed=self._crew.failed),
         }

@@ -9,27 +9,7 @@ import msgspec
 from engine.graph import Edge
 from engine.statistics import InletStatistics, OutletStatistics
 
-__all__ = ["MemberReport", "ProcessReport", "SpawnPlan", "add_lives", "died", "link_table"]
-
-
-class SpawnPlan(msgspec.Struct):
-    """Everything a child process needs to know, handed to it on its standard input."""
-
-    pipeline: str
-    members: list[dict[str, Any]]
-    """One a node: name, reference (module:Class), options, wanted."""
-    edges: list[list[Any]]
-    """Links that begin or end here: source, target, port, policy as a dict."""
-    outputs: dict[str, str]
-    inputs: dict[str, str]
-    live: bool
-    control: str
-    folders: list[str]
-    kinds: list[str]
-    """Modules that define the kinds of message that arrive."""
-    keys: str
-    incarnation: int
-    resume_steps: dict[str, int]
+__all__ = ["MemberReport", "ProcessReport", "add_lives", "died", "link_table"]
 
 
 class MemberReport(msgspec.Struct):
@@ -95,9 +75,15 @@ def _add_members(before: MemberReport | None, after: MemberReport) -> MemberRepo
         before.emitted + after.emitted,
         before.busy_s + after.busy_s,
         max(after.step, before.step),
-        dict(Counter(before.counters) + Counter(after.counters)),
+        _add_counters(before.counters, after.counters),
         after.status or before.status,
     )
+
+
+def _add_counters(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    """Add counters of the same name; of one that is a maximum, called ``…_max``, the larger counts."""
+    largest = {name: max(before.get(name, 0), after.get(name, 0)) for name in before | after if name.endswith("_max")}
+    return dict(Counter(before) + Counter(after)) | largest
 
 
 def _add_halves(before: list[Any], after: list[Any], totals: tuple[str, ...]) -> list[Any]:

@@ -9,9 +9,9 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
-from engine.child import write_plan
 from engine.environment import thread_environment
-from engine.telemetry import ProcessReport, SpawnPlan, add_lives, died
+from engine.spawn_plan import SpawnPlan, write_plan
+from engine.telemetry import ProcessReport, add_lives, died
 
 __all__ = ["Failure", "Phase", "Worker"]
 

@@ -39,12 +39,14 @@ class _Stream(NamedTuple):
     front: str
     height: int
     width: int
+    origin: tuple[int, int]
 
 
 class Deflection(Stage):
     """Average frames over a record by their phase and play the cycle; nothing comes before the first record is full.
 
-    A gap starts a new record while the last cycle goes on; a new epoch, another hop or size starts anew.
+    A gap starts a new record while the last cycle goes on; a new epoch, another hop, size or place on the sensor starts
+    anew.
     """
 
     Options = DeflectionOptions
@@ -92,7 +94,8 @@ class Deflection(Stage):
                 f"frames of a strobe (at {frames.apparent_hz:g} Hz) have no deflection shape: take those of an "
                 "encode without a strobe"
             )
-        stream = _Stream(frames.rate_hz, frames.hop, frames.front, *frames.pixels.shape[1:])
+        height, width = frames.pixels.shape[1:]
+        stream = _Stream(frames.rate_hz, frames.hop, frames.front, height, width, frames.origin)
         if self._shape is None or stream != self._stream:
             self._stream, self._shape = stream, self._make(stream)
         elif frames.epoch != self._epoch:

@@ -8,10 +8,11 @@ from msgspec import Meta
 
 from engine import Live, Message, Policy, Sink
 from engine.envelope import host_array
-from engine.exceptions import LinkError, PipelineError
-from nodes.grey_scale import GreyScale
+from engine.exceptions import PipelineError
+from nodes.grey_scale import GreyScale, White
+from nodes.http.listen import is_loopback, require_free
+from nodes.http.options import Port
 from nodes.messages import Event, Frames, Reading
-from nodes.page.guard import bind, is_loopback
 from nodes.streaming.foxglove_schemas import READING_SCHEMA, SensorTime, event_log, image, map_image, reading_fields
 from nodes.streaming.pace import Pace
 
@@ -22,7 +23,6 @@ __all__ = ["Foxglove"]
 
 _TOPICS_LIMIT = 64
 _BACKLOG = 64
-"""Messages that the server keeps for a client; the oldest goes."""
 
 
 class FoxgloveOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -31,21 +31,17 @@ class FoxgloveOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     listen: Annotated[
         str, Meta(min_length=1, description="Loopback address to listen on: the protocol knows no secret.")
     ] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535, description="Port; 0 takes a free one.")] = 8765
+    port: Port = 8765
     raw: Annotated[bool, Meta(description="Show the unmagnified picture too, as the topic /raw.")] = False
     max_fps: Annotated[float, Meta(ge=0.1, le=1000, description="Pictures per second at most."), Live] = 30.0
-    white: (
-        Annotated[
-            float, Meta(gt=0, le=10, description="Spikes per step shown as white; null: from the first pictures.")
-        ]
-        | None
-    ) = None
+    white: White = None
 
 
 class Foxglove(Sink):
     """Serve pictures (`/frames`, `/raw`), readings (`/readings/NAME`, `/map/hz`, `/map/px`) and events (`/events`).
 
-    A topic that nobody has subscribed to costs nothing. Times are the sensor's; see `SensorTime`.
+    A topic that nobody has subscribed to costs nothing. Times are the sensor's; see `SensorTime`. The server keeps 64
+    messages for a viewer; of one that is slower the oldest go, and Foxglove's library does not tell how many.
     """
 
     Options = FoxgloveOptions
@@ -67,10 +63,7 @@ class Foxglove(Sink):
                 f"listen: {options.listen!r} is reachable from other machines, and this protocol cannot ask a viewer "
                 "for a secret: listen on 127.0.0.1, and let viewers come in by ssh -L 8765:127.0.0.1:8765 THIS_HOST"
             )
-        try:
-            bind(options.listen, options.port).close()
-        except LinkError as error:
-            raise PipelineError(str(error)) from None
+        require_free(options.listen, options.port)
 
     @classmethod
     def wants(cls, options: FoxgloveOptions, wanted: frozenset[str]) -> frozenset[str]:
@@ -108,10 +101,11 @@ class Foxglove(Sink):
                 self._tell(message)
 
     def status(self) -> dict[str, Any]:
-        """Where to connect, what there is to see, and what somebody looks at."""
+        """Where to connect, what there is to see, what somebody looks at, and what nobody counts."""
         topics = dict(self._topics)
         watched = sorted(name for name, channel in topics.items() if channel.has_sinks())
-        return {"url": self._url, "topics": sorted(topics), "watched": watched}
+        kept = f"{_BACKLOG} messages a viewer; what a slower one misses is not counted"
+        return {"url": self._url, "topics": sorted(topics), "watched": watched, "kept": kept}
 
     def close(self) -> None:
         """Send the viewers away."""

@@ -1,11 +1,18 @@
 """From light to grey values: one fixed scale for a whole stream, so that nothing flickers."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-__all__ = ["GreyScale"]
+__all__ = ["GreyScale", "White"]
+
+White = (
+    Annotated[float, Meta(gt=0, le=10, description="Spikes per step shown as white; null: from the first pictures.")]
+    | None
+)
+"""The option of whoever shows light."""
 
 _PERCENTILE = 99.5
 _HEADROOM = 1.1

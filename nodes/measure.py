@@ -1,6 +1,7 @@
 """`measure`: how far and how fast regions of the picture vibrate, and a map of the whole."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from engine import Stage
@@ -80,6 +81,7 @@ class Measure(Stage):
         from spikemm.vibration.region_record import RegionRecord
         from spikemm.vibration.severity import Machine
 
+        import_module("spikemm.vibration.spectrum")  # of the readings: the first one must not wait half a second for it
         options: MeasureOptions = self.options
         self._new_mapper, self._new_record = BlockMapper, RegionRecord
         self._device = pick_device(options.device)

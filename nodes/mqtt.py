@@ -10,13 +10,12 @@ from msgspec import Meta
 from engine import Live, Policy, Sink
 from nodes.messages import Event, Reading
 from nodes.plant.event_json import event_json, reading_json
+from nodes.plant.ledger import Ledger
 from nodes.plant.mqtt_link import Address, BrokerLink
-from nodes.plant.secret import SECRET, read_secret
+from nodes.secret import Secret, read_secret
 from spikemm.exceptions import OptionError, SpikeMMError
 
 __all__ = ["MQTT"]
-
-_Reference = Annotated[str, Meta(pattern=SECRET)]
 
 
 class MQTTOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -28,7 +27,7 @@ class MQTTOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         Annotated[
             str,
             Meta(
-                pattern=r"^[^+#\x00]+$",
+                pattern=r"^[^+#\x00-\x1f\x7f-\x9f]+\Z",
                 max_length=256,
                 description="First levels of every topic; null: spikemm/NAME.",
             ),
@@ -40,7 +39,7 @@ class MQTTOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     certificate: Annotated[str | None, Meta(description="File of our own certificate, where the broker asks.")] = None
     certificate_key: Annotated[str | None, Meta(description="File of its key.")] = None
     username: Annotated[str | None, Meta(description="Name to log in with.")] = None
-    password: Annotated[_Reference | None, Meta(description="env:NAME or file:PATH.")] = None
+    password: Annotated[Secret | None, Meta(description="env:NAME or file:PATH.")] = None
     keepalive_s: Annotated[int, Meta(ge=5, le=3600, description="How soon a dead connection is noticed, s.")] = 15
     queue: Annotated[int, Meta(ge=1, le=100_000, description="Events that wait at most; the oldest is dropped.")] = 1000
     readings_per_s: Annotated[
@@ -78,6 +77,10 @@ class MQTT(Sink):
     ``PREFIX/status``: online or offline, retained, the latter also as last will. ``PREFIX/readings/REGION``: QoS 0.
     ``PREFIX/events/RULE``: QoS 1. ``PREFIX/alarms/RULE/REGION``: the last event of each alarm, QoS 1, retained. Names
     are percent-encoded where a topic cannot hold them.
+
+    An alarm's event is sent twice, once retained, and counted twice. Events wait in memory: those that the broker has
+    not acknowledged when the process is killed, or the machine loses its power, are lost; a restart counts them as
+    ``events_lost``.
     """
 
     Options = MQTTOptions
@@ -102,8 +105,8 @@ class MQTT(Sink):
             sweep=self.context.pipeline if self.context.incarnation == 0 else None,
             say=self.context.log.warning,
         )
+        self._ledger = Ledger(self.context, self._link.counts)
         self._next_s: dict[str, float] = {}
-        self._told: dict[str, int] = {}
 
     def process(self, message: Reading | Event, port: str) -> None:
         """Publish a message."""
@@ -111,24 +114,24 @@ class MQTT(Sink):
             self._publish_event(message)
         elif message.topic == "region" and self._is_due(message.name):
             self._running().offer(f"readings/{_level(message.name)}", reading_json(message, self.context.pipeline))
-        self._count()
+        self._ledger.update()
 
     def flush(self) -> None:
         """Wait until the broker has every event, `flush_s` at most."""
         self._running().drain(self.options.flush_s)
-        self._count()
+        self._ledger.update()
 
     def status(self) -> dict[str, Any]:
         """Return whether the broker is there, and what became of the messages."""
         link = self._running()
-        self._count()
+        self._ledger.update()
         return {"connected": link.connected, "waiting": link.waiting, **link.counts}
 
     def close(self) -> None:
         """Say offline, and part."""
         if self._link is not None:
             self._link.close()
-            self._count()
+            self._ledger.update()
 
     def _publish_event(self, event: Event) -> None:
         body, rule = event_json(event, self.context.pipeline), _level(event.name)
@@ -149,12 +152,6 @@ class MQTT(Sink):
             self._next_s.clear()
         self._next_s[region] = max(due_s, now_s - pause_s) + pause_s
         return True
-
-    def _count(self) -> None:
-        """Bring the counters of the summary up to date."""
-        for name, number in tuple(self._running().counts.items()):
-            self.context.count(name, number - self._told.get(name, 0))
-            self._told[name] = number
 
     def _running(self) -> BrokerLink:
         assert self._link is not None, "setup comes first"

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 import msgspec
 import psutil
@@ -74,8 +74,9 @@ class Record(Sink):
     With ``keep: all`` one session holds all that comes. With ``keep: {before_s: N, after_s: M}`` the last seconds are
     in memory, and an event that is raised, or the command ``save {seconds_after: M or null, reason: text}``, writes a
     session from N before it to M after it; what happens meanwhile makes it longer. A new time line (a seek, a loop) or
-    another picture size begins another session. When the disk is full or too slow, the run goes on, what is
-    lost is counted as `steps_not_recorded` and `entries_not_recorded`, and the run does not end well.
+    another picture size begins another session; an alarm of the time line before has one of its own, while its steps
+    are in memory. When the disk is full or too slow, the run goes on, what is
+    lost is counted as `steps_not_recorded`, `entries_not_recorded` and `triggers_lost`, and the run does not end well.
     """
 
     Options = RecordOptions
@@ -94,6 +95,8 @@ class Record(Sink):
             raise OptionError(f"path {path} is a file; name a folder for the sessions")
         if not path.exists() and not path.absolute().parent.is_dir():
             raise OptionError(f"path {path}: there is no folder {path.parent}; make it first")
+        if isinstance(options.keep, Around) and not options.keep.before_s + options.keep.after_s:
+            raise OptionError("keep: before_s 0 and after_s 0 keep nothing: give one of them seconds")
         if options.session_s is not None and options.keep != "all":
             raise OptionError(f"session_s {options.session_s:g}: sessions end by themselves here; it is for keep: all")
         if options.discard_oldest and options.keep == "all" and options.session_s is None:
@@ -108,90 +111,91 @@ class Record(Sink):
         self._itemiser = Itemiser(self.options.white)
         self._keeper: Keeper | None = None
         self._ring: Ring | None = None
-        self._size: tuple[int, ...] = ()
-        self._line = TimeLine()
-        self._followed = -1, 0.0
+        self._past: tuple[int, Keeper] | None = None
+        self._size: tuple[int, int] | None = None
+        self._time = TimeLine()
+        self._line = self._time.line
+        self._reserved = 0.0
 
     def process(self, message: Message, port: str) -> None:
         """Record it, keep it in memory, or both."""
         assert self._journal is not None
         self._journal.watch()
-        match self._line.place(message):
+        match self._time.place(message):
             case Place.HERE:
                 self._record(message)
             case Place.ASTRAY:
-                self._adopt(message)
+                assert self._keeper is not None
+                self._record(self._time.adopted(message, self._keeper.newest - 1))
             case Place.LATE:
-                self._miss(message)
-            case Place.WAITS if (longest := self._line.wait(message)) is not None:
-                self._adopt(longest)
+                self._record_late(message)
+            case Place.WAITS:
+                for longest in self._time.wait(message):
+                    self._lose(longest)
 
     def _record(self, message: Message) -> None:
-        if not message.rate_hz:
-            message = self._line.adopted(message, message.step)
         keeper, fresh = self._follow(message)
-        for item in self._itemiser(message):
-            keeper.take(item, self._itemiser.time.nanoseconds(message, item.step))
-        if isinstance(message, Event) and message.details.get("state") == "raised":
-            reason = str(message.details.get("text") or message.name)
-            keeper.trigger(message.step, message.name, reason, None)
-        for waited in self._line.waited() if fresh else ():
+        self._hand_over(message if message.rate_hz else self._time.adopted(message, message.step), keeper)
+        for waited in self._time.waited() if fresh else ():
             self.process(waited, "")
 
-    def _adopt(self, message: Message) -> None:
-        """Record a message whose step means nothing here where the time line is now."""
-        assert self._journal is not None
-        if self._keeper is not None and message.sparse:
-            self._record(self._line.adopted(message, self._keeper.newest - 1))
-        elif isinstance(message, Spikes):
-            self._journal.lose_steps(message.count)
-        else:
-            self._journal.lose_entry()
-            self._lose_trigger(message, "no spikes, frames or readings came")
+    def _hand_over(self, message: Message, keeper: Keeper) -> None:
+        for item in self._itemiser(message):
+            keeper.take(item, self._itemiser.time.nanoseconds(message, item.step))
+        if _is_raised(message):
+            reason = str(message.details.get("text") or message.name)
+            keeper.trigger(message.step, message.name, reason, None)
 
-    def _miss(self, message: Message) -> None:
-        """Count a message that was on its way when the time line began anew."""
+    def _record_late(self, message: Message) -> None:
+        """Count a message that was on its way when the time line began anew; an alarm may still find its seconds."""
         assert self._journal is not None
         self.context.count("late_messages")
+        epoch, keeper = self._past or (None, None)
         if isinstance(message, Spikes):
             self._journal.lose_steps(message.count)
-        self._lose_trigger(message, "it came after another time line had begun")
+        elif keeper is not None and epoch == message.epoch:
+            self._hand_over(message, keeper)
+        elif _is_raised(message):
+            self._journal.refuse(message.name, "it came after another time line had begun")
 
-    def _lose_trigger(self, message: Message, why: str) -> None:
-        if isinstance(message, Event) and message.details.get("state") == "raised":
-            assert self._journal is not None
-            self._journal.refuse(message.name, why)
+    def _lose(self, message: Message) -> None:
+        """Count a message whose time line has not come."""
+        assert self._journal is not None
+        if isinstance(message, Spikes):
+            self._journal.lose_steps(message.count)
+            return
+        self._journal.lose_entry()
+        if _is_raised(message):
+            self._journal.refuse(message.name, "no spikes, frames or readings of its time line came")
 
     def _follow(self, message: Message) -> tuple[Keeper, bool]:
         """Begin anew where the time line or the picture does; return who keeps the message, and if that is new."""
-        assert self._journal is not None
-        size = (message.height, message.width) if isinstance(message, Spikes) else self._size
-        line = self._line.epoch, self._line.rate_hz
-        new_line, self._followed = line != self._followed, line
-        resized = bool(self._size) and size != self._size
+        size = (message.height, message.width) if isinstance(message, Spikes) else None
+        new_line, resized = self._time.line != self._line, None not in (size, self._size) and size != self._size
         if self._keeper is not None and (new_line or resized):
-            self._keeper.restart("a new time line" if new_line else "another picture size")
+            self._keeper.end("a new time line" if new_line else "another picture size")
+            self._past = (self._line.epoch, self._keeper) if new_line else None
             self._keeper = None
-        self._journal.follow(message)
+        self._line = self._time.line
         fresh = self._keeper is None
         if self._keeper is None:
-            self._keeper, self._size = self._make_keeper(), ()
+            self._keeper, self._size = self._make_keeper(), None
         if isinstance(message, Spikes) and size != self._size:
             self._reserve(message)
-        self._size = size
+            self._size = size
         return self._keeper, fresh
 
     def _make_keeper(self) -> Keeper:
         assert self._journal is not None
         keep, rate_hz = self.options.keep, self._line.rate_hz
         if isinstance(keep, str):
-            return KeepAll(self._journal, (self.options.session_s or math.inf) * rate_hz)
+            return KeepAll(self._journal, self._line, self.options.session_s or math.inf)
         before, after, late = (round(s * rate_hz) for s in (keep.before_s, keep.after_s, self.options.late_s))
-        self._ring = Ring(before + late, _OTHERS_BYTES)
-        return KeepAround(self._journal, self._ring, rate_hz, before, after, late)
+        self._ring = Ring(before + late, self._reserved or _OTHERS_BYTES, past=self._ring)
+        return KeepAround(self._journal, self._ring, self._line, before, after, late)
 
     def _reserve(self, spikes: Spikes) -> None:
-        """Give the ring its size, if the memory is there.
+        """Give the ring its size, if the memory is there for what it did not have before.
 
         While a session is written, what has left the ring may still wait for the disk: as much again.
         """
@@ -201,14 +205,15 @@ class Record(Sink):
         size = self._ring.steps * packed_bytes(spikes.height, spikes.width) * (1 + _OTHERS_PART) + _OTHERS_BYTES
         available = psutil.virtual_memory().available * _MEMORY_PART
         seconds = self._ring.steps / self._line.rate_hz
-        if 2 * size > available:
+        more, self._reserved = size - self._reserved, max(size, self._reserved)
+        if 2 * more > available:
             raise OptionError(
                 f"keep: {seconds:g} s of {spikes.height}×{spikes.width} pixels take {size / 1e9:.3g} GB of memory, and "
                 f"as much again while they are written; {available / 1e9:.3g} GB can be had: "
                 f"take at most {seconds * available / (2 * size):.2g} s in before_s and late_s together"
             )
         self._ring.limit_bytes = size
-        self._journal.reserve(size)
+        self._journal.reserve(self._reserved)
         self.context.log.info("%g s take up to %.0f MB of memory", seconds, size / 1e6)
 
     def command(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -268,8 +273,11 @@ class Record(Sink):
             If steps or entries that should have been recorded were not.
         """
         assert self._journal is not None
-        for message in self._line.waited():
-            self._adopt(message)
+        self._time.end()
+        for message in self._time.waited():
+            self.process(message, "")
+        for message in self._time.waited():
+            self._lose(message)
         self._journal.stop("the stream has ended")
         if self._journal.loss:
             raise RecordingError(f"{self.options.path}: {self._journal.loss}")
@@ -279,3 +287,7 @@ class Record(Sink):
         journal, self._journal = self._journal, None
         if journal is not None:
             journal.stop("the recorder was closed")
+
+
+def _is_raised(message: Message) -> TypeGuard[Event]:
+    return isinstance(message, Event) and message.details.get("state") == "raised"

@@ -9,18 +9,16 @@ from msgspec import Meta
 
 from engine import Policy, Sink
 from engine.exceptions import PipelineError
-from nodes.grey_scale import GreyScale
+from nodes.grey_scale import GreyScale, White
 from nodes.messages import Frames
-from nodes.plant.secret import SECRET, read_secret
+from nodes.secret import Secret, read_secret
 from nodes.streaming.pace import Pace
+from nodes.streaming.rtsp_login import Login
 from nodes.streaming.rtsp_publisher import Publisher
-from nodes.streaming.rtsp_session import Login, address_of
+from nodes.streaming.rtsp_session import address_of
 from spikemm.exceptions import SpikeMMError
 
 __all__ = ["RTSP"]
-
-
-_Reference = Annotated[str, Meta(pattern=SECRET)]
 
 
 class RTSPOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -30,16 +28,11 @@ class RTSPOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         str, Meta(min_length=1, description="rtsp://host[:port]/path of a server, or rtp://host:port of a player.")
     ]
     username: Annotated[str | None, Meta(description="Name to log in with at an rtsp:// server.")] = None
-    password: Annotated[_Reference | None, Meta(description="env:NAME or file:PATH.")] = None
+    password: Annotated[Secret | None, Meta(description="env:NAME or file:PATH.")] = None
     sdp: Annotated[str, Meta(description="File for the description of an rtp:// stream, which players open.")] = ""
     fps: Annotated[float, Meta(ge=0.1, le=240, description="Pictures per second at most.")] = 25.0
     mbit_s: Annotated[float, Meta(ge=0.1, le=200, description="Bit rate at most, 10⁶ bits per second.")] = 6.0
-    white: (
-        Annotated[
-            float, Meta(gt=0, le=10, description="Spikes per step shown as white; null: from the first pictures.")
-        ]
-        | None
-    ) = None
+    white: White = None
 
 
 class RTSP(Sink):

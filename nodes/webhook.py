@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import time
-from collections import Counter
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -13,13 +12,12 @@ from msgspec import Meta
 from engine import Policy, Sink
 from nodes.messages import Event
 from nodes.plant.event_json import event_json
+from nodes.plant.ledger import Ledger
 from nodes.plant.postman import Letter, Postman
-from nodes.plant.secret import SECRET, read_secret
+from nodes.secret import Secret, read_secret
 from spikemm.exceptions import OptionError, SpikeMMError
 
 __all__ = ["Webhook"]
-
-_Reference = Annotated[str, Meta(pattern=SECRET, description="env:NAME or file:PATH")]
 
 
 class WebhookOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -28,11 +26,9 @@ class WebhookOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     url: Annotated[
         str, Meta(min_length=1, description="http(s) address; env:NAME or file:PATH where the address is a secret.")
     ]
-    token: Annotated[_Reference | None, Meta(description="Sent as Authorization: Bearer; env:NAME or file:PATH.")] = (
-        None
-    )
+    token: Annotated[Secret | None, Meta(description="Sent as Authorization: Bearer; env:NAME or file:PATH.")] = None
     signing_key: Annotated[
-        _Reference | None,
+        Secret | None,
         Meta(description="Key of the HMAC-SHA256 of the body in X-SpikeMM-Signature; env:NAME or file:PATH."),
     ] = None
     timeout_s: Annotated[float, Meta(gt=0, le=60, description="How long one try may take, s.")] = 10.0
@@ -61,6 +57,9 @@ class Webhook(Sink):
     """Post events; what the network does never holds up the stream.
 
     An event is delivered at least once, in order: a receiver that knows its ``id`` already leaves it out.
+
+    Events wait in memory: those that wait when the process is killed, or the machine loses its power, are lost; a
+    restart counts them as ``events_lost``.
     """
 
     Options = WebhookOptions
@@ -80,26 +79,26 @@ class Webhook(Sink):
         """Start the thread that delivers."""
         options = self.options
         self._secrets = _secrets(options)
-        self._told: Counter[str] = Counter()
         url = options.address()
         self._server = urlsplit(url).hostname
         self._postman = Postman(url, capacity=options.queue, timeout_s=options.timeout_s, say=self.context.log.warning)
+        self._ledger = Ledger(self.context, self._postman.counts)
 
     def process(self, event: Event, port: str) -> None:
         """Hand the event over."""
         body = event_json(event, self.context.pipeline)
         self._running().post(Letter(body, self._headers(body), time.monotonic() + self.options.give_up_s))
-        self._count()
+        self._ledger.update()
 
     def flush(self) -> None:
         """Wait for delivery, `flush_s` at most."""
         self._running().drain(self.options.flush_s)
         self._running().close()
-        self._count()
+        self._ledger.update()
 
     def status(self) -> dict[str, Any]:
         """Return what became of the events, and the server's name; never a secret."""
-        self._count()
+        self._ledger.update()
         postman = self._running()
         return {"server": self._server, "waiting": postman.waiting, **postman.counts}
 
@@ -107,7 +106,7 @@ class Webhook(Sink):
         """Stop to deliver."""
         if self._postman is not None:
             self._postman.close()
-            self._count()
+            self._ledger.update()
 
     def _headers(self, body: bytes) -> dict[str, str]:
         token, key = self._secrets
@@ -115,13 +114,6 @@ class Webhook(Sink):
         if key:
             headers["X-SpikeMM-Signature"] = f"sha256={hmac.new(key.encode(), body, hashlib.sha256).hexdigest()}"
         return headers
-
-    def _count(self) -> None:
-        """Bring the counters of the summary up to date."""
-        counts = Counter(self._running().counts)
-        for name, number in (counts - self._told).items():
-            self.context.count(f"events_{name}", number)
-        self._told = counts
 
     def _running(self) -> Postman:
         assert self._postman is not None, "setup comes first"

@@ -1,6 +1,6 @@
 """Which sensor steps the stored steps of a recording are, where some are missing between them."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -61,14 +61,14 @@ class Timeline:
 
     def position_of(self, step: int) -> int:
         """Return the position of a sensor step, or of the next one there is."""
-        for gap, start, shift in zip((*self.gaps, None), self._starts, self._shifts, strict=True):
-            if gap is None or step < gap.step:
-                return max(step - shift, start)
-        raise AssertionError  # the last stretch has no gap behind it
+        stretch = bisect_right(self.gaps, step, key=lambda gap: gap.step)
+        return max(step - self._shifts[stretch], self._starts[stretch])
 
     def missing_before(self, position: int) -> int:
         """Return how many steps are missing right before a position."""
-        return next((gap.missing for gap in self.gaps if gap.position == position), 0)
+        following = bisect_left(self._starts, position, 1)
+        at_gap = following < len(self._starts) and self._starts[following] == position
+        return self.gaps[following - 1].missing if at_gap else 0
 
     def pieces(self, chunk: int, start: int = 0) -> Iterator[range]:
         """Cut the positions from `start` on into ranges of at most `chunk` without a gap inside."""
@@ -79,9 +79,10 @@ class Timeline:
 
     def require_whole(self, start: int, stop: int, path: object) -> None:
         """Raise RecordingError if steps are missing between the positions `start` and `stop`."""
-        for gap in self.gaps:
-            if start < gap.position < stop:
-                raise RecordingError(
-                    f"{path}: {gap.missing} steps are missing before position {gap.position}, so {start} to {stop} "
-                    "are not one piece: read up to there and from there on, or choose a recording without a gap"
-                )
+        following = bisect_right(self._starts, start, 1)
+        if following < len(self._starts) and self._starts[following] < stop:
+            gap = self.gaps[following - 1]
+            raise RecordingError(
+                f"{path}: {gap.missing} steps are missing before position {gap.position}, so {start} to {stop} "
+                "are not one piece: read up to there and from there on, or choose a recording without a gap"
+            )

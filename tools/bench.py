@@ -65,7 +65,7 @@ def bench(
 
     - **encode**: push the stream; every 20 steps take one interval frame (w = 32) and one rate frame (w = 256). The
       same frames are made in plain numpy in the same run and compared value by value; ratio_to_numpy is how many
-      times faster ours are.
+      times as long as ours numpy takes.
     - **simulate**: simulate the tuning fork, and write nothing.
     - **magnify**, **upsample**: milliseconds a frame of every method.
     - **link**: messages of 1 MB and 5 MB over a link between two processes: GB/s, and the age of one on arrival.

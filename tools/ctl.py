@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
-    from engine.control import ControlClient
+    from engine.control import ControlClient, RunningPipeline
 
 __all__ = ["app", "connect"]
 
@@ -24,9 +25,25 @@ AlarmName = Annotated[
     str | None, typer.Option("--node", metavar="NAME", help="The alarm node.", show_default="the only one")
 ]
 
+
+class _Verbs(TyperGroup):
+    """Knows what is no verb of `ctl`, but a command of its own."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the verb; raises ControlError for another command's name."""
+        from engine.exceptions import ControlError
+
+        others = getattr(ctx.find_root().command, "commands", {})
+        if args[0] not in self.commands and args[0] in others:
+            raise ControlError(f"{args[0]} is no part of ctl: spikemm {args[0]}")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=_Verbs,
     no_args_is_help=True,
-    help="Steer a running pipeline: look at it, change its live options, pause and seek its replay, stop it.\n\n"
+    help="Steer a running pipeline: look at it, change its live options, pause and seek its replay, stop it. Where "
+    "several run, `--run NAME` says which.\n\n"
     "Examples: `spikemm ctl set magnify.alpha=20`, `spikemm ctl seek 0.15`, "
     "`spikemm ctl speed 0.001`.",
 )
@@ -34,9 +51,30 @@ app = typer.Typer(
 
 def connect(run: str | None) -> "ControlClient":
     """Return a client of the pipeline of that name or process id, or of the only one that runs."""
-    from engine.control import ControlClient, find_run
+    from engine.control import ControlClient
 
-    return ControlClient(find_run(run).endpoint)
+    return ControlClient(_find(run).endpoint)
+
+
+def _find(run: str | None) -> "RunningPipeline":
+    from engine.control import find_run, running_pipelines
+    from engine.exceptions import ControlError
+
+    found = running_pipelines()
+    if run is None and len(found) > 1:
+        listed = ", ".join(f"{one.name} (process {one.pid})" for one in found)
+        raise ControlError(f"several pipelines run: {listed}; choose one with --run NAME, or --run and its process id")
+    return find_run(run)
+
+
+def _steer(run: str | None) -> "ControlClient":
+    """Connect to a pipeline that is about to be changed; where nobody has named it, tell which it is."""
+    from engine.control import ControlClient
+
+    found = _find(run)
+    if run is None:
+        typer.echo(f"{found.name} (process {found.pid})", err=True)
+    return ControlClient(found.endpoint)
 
 
 @app.command("list")
@@ -61,7 +99,8 @@ def status(
     from tools.tables import console, tables
 
     out = console()
-    out.print(f"{answer['pipeline']}: {answer['phase']} for {answer['seconds']:.0f} s", highlight=False)
+    heading = f"{answer['pipeline']} (process {answer['pid']}): {answer['phase']} for {answer['seconds']:.0f} s"
+    out.print(heading, highlight=False)
     out.print(*tables(answer, out.width), *answer["problems"])
 
 
@@ -83,7 +122,7 @@ def set_option(
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         value = text
-    with connect(run) as client:
+    with _steer(run) as client:
         _show(client.request("set", node=node, option=option, value=value))
 
 
@@ -159,7 +198,7 @@ def save(
     ] = None,
 ) -> None:
     """Keep the last seconds that a recorder has in memory; prints the session."""
-    with connect(run) as client:
+    with _steer(run) as client:
         target = node or _only(client.request("status"), "record", "queued_mb")
         arguments = {"seconds_after": seconds_after, "reason": reason}
         _show(client.request("command", node=target, name="save", arguments=arguments))
@@ -173,7 +212,7 @@ def acknowledge(
     node: AlarmName = None,
 ) -> None:
     """Note that somebody has seen an alarm; it stays raised until all is well again."""
-    with connect(run) as client:
+    with _steer(run) as client:
         target = node or _only(client.request("status"), "alarm", "rules")
         arguments = {"rule": rule, "region": region}
         _show(client.request("command", node=target, name="acknowledge", arguments=arguments))
@@ -187,7 +226,7 @@ def learn(
     node: AlarmName = None,
 ) -> None:
     """Let the alarms learn anew what is normal: from now on, so only while all is well."""
-    with connect(run) as client:
+    with _steer(run) as client:
         target = node or _only(client.request("status"), "alarm", "rules")
         _show(client.request("command", node=target, name="learn", arguments={"rule": rule, "region": region}))
 
@@ -195,7 +234,7 @@ def learn(
 @app.command()
 def stop(run: RunName = None) -> None:
     """End the pipeline as Ctrl-C does: what is under way is finished first."""
-    with connect(run) as client:
+    with _steer(run) as client:
         client.request("stop")
 
 
@@ -214,7 +253,7 @@ def keys(
 
 
 def _command(run: str | None, node: str | None, name: str, arguments: dict[str, Any]) -> None:
-    with connect(run) as client:
+    with _steer(run) as client:
         target = node or _only(client.request("status"), "replay", "paused")
         _show(client.request("command", node=target, name=name, arguments=arguments))
 
@@ -224,9 +263,11 @@ def _only(status: dict[str, Any], kind: str, known_by: str) -> str:
     from engine.exceptions import ControlError
 
     names = [name for name, node in status["nodes"].items() if known_by in node["status"]]
-    if len(names) != 1:
-        found = f"{len(names)} nodes of the kind {kind} ({', '.join(names)})" if names else f"no {kind}"
-        raise ControlError(f"the pipeline has {found}; choose with --node NAME")
+    if not names:
+        raise ControlError(f"{status['pipeline']} ({status['phase']}) has no {kind} node: there is nothing to command")
+    if len(names) > 1:
+        found = f"{status['pipeline']} has {len(names)} {kind} nodes: {', '.join(names)}"
+        raise ControlError(f"{found}; choose one with --node NAME")
     return str(names[0])
 
 

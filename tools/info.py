@@ -37,10 +37,14 @@ def info(
     """Show what a recording holds: size, duration, light, and how fast a vibration each window can follow.
 
     Reads the whole file once, in constant memory. Of a session that `record` has written, every block is checked
-    against its checksum, and the table tells what is missing, damaged or cut off, and what it was kept for.
+    against its checksum, and the table tells what is missing, damaged or cut off, what it was kept for, and whether all
+    that was asked for is there.
     **mean_rate** is the light in spikes per step, from 0 to 1; a saturated pixel fires on every step, a dead one never.
     A window is an average over time, so it damps fast vibrations: the table names the frequency at which it still keeps
     30 % of an amplitude, at the recording's mean light.
+
+    Exit status: 0; 1 if a session can be read and is not whole: something that it has seen, or was asked to keep, is
+    missing, damaged or cut off; 2 if nothing can be read.
 
     Example: `spikemm info car.dat --json`
     """
@@ -53,6 +57,7 @@ def info(
         typer.echo(json.dumps(facts))
     else:
         _show(facts, loaded)
+    raise typer.Exit(int("session" in facts and not facts["session"]["whole"]))
 
 
 def _facts(recording: "Recording") -> dict[str, Any]:
@@ -124,6 +129,7 @@ def _highest_frequencies(mean_rate: float, rate_hz: float) -> dict[str, float]:
 
 def _show(facts: dict[str, Any], calibration: "Calibration | None") -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from tools.tables import console
 
@@ -140,11 +146,11 @@ def _show(facts: dict[str, Any], calibration: "Calibration | None") -> None:
         "trailing bytes": f"{facts['trailing_bytes']}"
         + (" (part of a step, left out)" if facts["trailing_bytes"] else ""),
     }
-    rows |= session_rows(facts["session"]) if "session" in facts else {}
+    rows |= session_rows(facts["session"], facts["rate_hz"]) if "session" in facts else {}
     rows |= {f"{name} follows up to": f"{hz:.0f} Hz" for name, hz in facts["highest_hz"].items()}
     table = Table(show_header=False, box=None)
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(name, Text(value))
     console().print(table)
 
 

@@ -32,24 +32,72 @@ def checked_blocks(recording: "Recording", check: "SessionCheck") -> "Iterator[N
         yield flip_rows(packed, recording.height, recording.width) if recording.flip else packed
 
 
-def session_rows(facts: dict[str, Any]) -> dict[str, str]:
+def session_rows(facts: dict[str, Any], rate_hz: float) -> dict[str, str]:
     """Return the rows of the table from a session's facts."""
     blocks = f"{facts['blocks']}, {facts['unreadable_blocks']} not readable, {len(facts['bad_blocks'])} damaged"
-    state = "being recorded" if facts["recording"] else "finished" if facts["finished"] else "cut off, not finished"
+    so_far = ", so far" if facts["recording"] else ""
     cut = f"; {facts['torn_bytes']} bytes of a torn last record" if facts["torn_bytes"] else ""
     return {
-        "session": f"{state}{cut}" + (f": {facts['why_ended']}" if facts["why_ended"] else ""),
-        "recorded": f"by {facts['pipeline'] or 'no pipeline'}, from {facts['stream']}, keep {facts['keep']}",
+        "session": f"{_state(facts)}{cut}" + (f": {facts['why_ended']}" if facts["why_ended"] else ""),
+        "whole": f"yes{so_far}" if facts["whole"] else f"no: {_losses(facts)}",
+        "recorded": f"by {facts['pipeline'] or 'no pipeline'}, from {facts['stream']}; kept: {_kept(facts['keep'])}",
         "sensor steps": f"{facts['first_step']} to {facts['stop_step'] - 1}",
         "blocks": blocks,
         "damaged steps": _listed([f"{start} to {stop - 1}" for start, stop in facts["bad_blocks"]]),
         "gaps": _listed([f"{missing} steps from {step} on" for step, missing in facts["gaps"]]),
         "not recorded": f"{facts['steps_not_recorded']} steps that came too fast for the disk",
-        "triggers": _listed([f"{t['reason']} (step {t['step']})" for t in facts["triggers"]]),
+        "triggers": _listed(
+            [_trigger(trigger, rate_hz) for trigger in facts["triggers"]], "\n", facts["triggers_left_out"]
+        ),
         "messages": _listed([f"{name}{'' if whole else ' (cut off)'}" for name, whole in facts["messages"].items()]),
     }
 
 
-def _listed(items: list[str]) -> str:
-    more = [f"and {len(items) - _SHOWN} more"] if len(items) > _SHOWN else []
-    return ", ".join(items[:_SHOWN] + more) or "none"
+def _state(facts: dict[str, Any]) -> str:
+    if facts["recording"]:
+        return "being recorded"
+    if facts["failed"]:
+        return "cut short"
+    return "finished" if facts["finished"] else "cut off, not finished"
+
+
+def _losses(facts: dict[str, Any]) -> str:
+    """Say in one line what is wrong with a session that is not whole."""
+    spoilt = facts["unreadable_blocks"] + len(facts["bad_blocks"])
+    missing = sum(steps for _, steps in facts["gaps"])
+    short = sum(bool(trigger["missing_s"]) for trigger in facts["triggers"])
+    said = {
+        "cut off": facts["failed"] or not (facts["finished"] or facts["recording"]),
+        f"{spoilt} blocks damaged or not readable": spoilt,
+        f"{missing} steps missing in gaps": missing,
+        f"{facts['steps_not_recorded']} steps not taken by the disk": facts["steps_not_recorded"],
+        f"not all that was asked for is there ({short} of {len(facts['triggers'])} triggers)": short,
+        "messages cut off": not all(facts["messages"].values()),
+    }
+    return ", ".join([text for text, holds in said.items() if holds] or ["bytes that belong to no block"])
+
+
+def _kept(keep: Any) -> str:
+    match keep:
+        case {"before_s": before, "after_s": after}:
+            return f"{before:g} s before and {after:g} s after an alarm"
+        case "all":
+            return "everything"
+    return str(keep)
+
+
+def _trigger(trigger: dict[str, Any], rate_hz: float) -> str:
+    said = f"{trigger['reason']} (step {trigger['step']})"
+    first, stop = max(0, trigger["first_step"]), trigger["stop_step"]
+    if stop <= first:
+        return said
+    asked = f"{said}: steps {first} to {stop - 1}, {(stop - first) / rate_hz:.6g} s"
+    places = {"before its first step": "before", "in gaps or damaged blocks": "inside", "behind its last step": "after"}
+    lacks = [f"{steps} steps {place}" for place, key in places.items() if (steps := trigger[f"missing_{key}"])]
+    return f"{asked}, of which {trigger['missing_s']:.6g} s are missing: {', '.join(lacks)}" if lacks else asked
+
+
+def _listed(items: list[str], between: str = "; ", left_out: int = 0) -> str:
+    further = max(0, len(items) - _SHOWN) + left_out
+    more = [f"and {further} more"] if further else []
+    return between.join(items[:_SHOWN] + more) or "none"

@@ -1,23 +1,19 @@
 """`spikemm magnify`: a recording into a magnified video, array or slice."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
+from tools.frames_file import ENDINGS, write_frames
 from tools.open_recording import open_recording
 from tools.options import CalibrationPath, Flip, Height, RateHz, RecordingPath, Width, finite
-
-if TYPE_CHECKING:
-    from spikemm.batch import FrameBatch
 
 __all__ = ["magnify"]
 
 _UPSAMPLER = "histospline"
 _MOTION = "Which motion is magnified"
-_ENDINGS = (".mp4", ".avi", ".npz", ".png")
 
 
 def magnify(
@@ -169,7 +165,7 @@ def magnify(
     from nodes.files.output_file import check_output, older_file, writing
     from spikemm.exceptions import RecordingError
 
-    check_output(str(out), _ENDINGS)
+    check_output(str(out), ENDINGS)
     if upsampler != _UPSAMPLER and scale == 1.0:
         raise typer.BadParameter(f"--upsampler {upsampler}: at --scale 1 there is nothing to fill in; set --scale")
     recording = open_recording(rec, height=height, width=width, rate_hz=rate, flip=flip, calibration=calibration)
@@ -205,7 +201,7 @@ def magnify(
         )
         if band is not None:
             warn_of_settling(recording, band)
-        frames, light, line = _write(batches, unfinished, play_fps)
+        frames, light, line = write_frames(batches, unfinished, play_fps)
         if not frames:
             raise RecordingError(
                 f"{rec}: {recording.steps} steps hold no whole window of {spec}, {spec.steps} steps around a multiple "
@@ -216,38 +212,3 @@ def magnify(
     if band is not None:
         facts += band_facts(recording, spec, band, fps, light)
     typer.echo(", ".join([*facts, f"{ms:.1f} ms a frame"]))
-
-
-def _write(batches: "Iterator[FrameBatch]", path: Path, play_fps: float) -> tuple[int, float, str]:
-    """Write all frames; return how many, their mean light in spikes per step, and which line a slice shows."""
-    from engine.envelope import host_array
-    from nodes.files.npz_writer import NpzWriter
-
-    writer = _writer(path, play_fps)
-    frames, light = 0, 0.0
-    for batch in batches:
-        pixels = host_array(batch.pixels)
-        if isinstance(writer, NpzWriter):
-            writer.write(pixels, batch.steps)
-        else:
-            writer.write(pixels)
-        frames += len(pixels)
-        light += float(pixels.mean(dtype=float)) * len(pixels)
-    writer.close()
-    return frames, light / max(frames, 1), getattr(writer, "line", "")
-
-
-def _writer(path: Path, play_fps: float) -> Any:
-    match path.suffix.lower():
-        case ".npz":
-            from nodes.files.npz_writer import NpzWriter
-
-            return NpzWriter(path)
-        case ".png":
-            from tools.slice_writer import SliceWriter
-
-            return SliceWriter(path)
-        case _:
-            from nodes.files.video_writer import VideoWriter
-
-            return VideoWriter(path, play_fps)

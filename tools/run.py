@@ -102,16 +102,21 @@ def _show(result: dict[str, Any], seconds: float | None) -> None:
     out = console()
     if result["seconds"]:
         out.print(*tables(result, out.width))
-    out.print(_verdict(result, seconds), highlight=False)
+    out.print(_verdict(result, seconds), highlight=False, soft_wrap=True)
 
 
 def _verdict(result: dict[str, Any], seconds: float | None) -> str:
     """Say in one line whether the run kept what it promised."""
     totals = {what: sum(link.get(what, 0) for link in result["links"]) for what in ("dropped", "lost", "gap_steps")}
     restarts = sum(node["restarts"] for node in result["nodes"].values())
-    outcome = "every promise kept" if result["exit_status"] == 0 else "NOT every promise kept: see the problems above"
+    outcome = (
+        "every promise kept: no `block` link lost anything, no node stayed down"
+        if result["exit_status"] == 0
+        else "NOT every promise kept: see the problems above"
+    )
     counted = (
-        f"{totals['dropped']} dropped, {totals['lost']} lost, {totals['gap_steps']} gap steps, {restarts} restarts"
+        f"{totals['dropped']} messages dropped, {totals['lost']} lost, {totals['gap_steps']} steps missed in gaps, "
+        f"{restarts} restarts"
     )
     return f"{result['pipeline']}: {_ending(result, seconds)}; {counted}; {outcome}"
 

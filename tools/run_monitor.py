@@ -9,6 +9,8 @@ from typing import Any, Self
 
 from engine.control import ControlClient, find_run
 from engine.exceptions import ControlError
+from nodes.http.listen import with_token
+from nodes.secret import read_secret
 from tools.tables import console
 
 __all__ = ["RunMonitor"]
@@ -71,11 +73,16 @@ class RunMonitor:
         while not self._ended.wait(_EVERY_S):
             status = client.request("status")
             self._line.update(_progress(status))
-            webs = (node["status"] for node in status["nodes"].values() if node["type"] == "Web")
-            pages = [shown["url"] for shown in webs if "url" in shown]
+            pages = [node for node in status["nodes"].values() if node["type"] == "Web" and "url" in node["status"]]
             if self._open_page and pages:
                 self._open_page = False
-                webbrowser.open(pages[0])
+                webbrowser.open(_address(pages[0]))
+
+
+def _address(page: dict[str, Any]) -> str:
+    """Return where a page is, with the token: no status holds it, but whoever started the run has it."""
+    reference = page["options"]["token"]
+    return with_token(page["status"]["url"], read_secret("token", reference) if reference else "")
 
 
 def _progress(status: dict[str, Any]) -> str:

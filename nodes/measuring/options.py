@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from engine import Live
+from engine import Live, node_with
 from spikemm.exceptions import OptionError
 from spikemm.vibration.scale import Scale, make_scale
 
@@ -74,7 +74,9 @@ class MeasureOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         tuple[float, float] | None, Meta(description="Only peaks inside count, Hz; null: all."), Live
     ] = None
     steers: Annotated[
-        str | None, Meta(description="An encode node whose strobe follows the strongest peak; null: none.")
+        str | None,
+        Meta(description="An encode node whose strobe follows the strongest peak; null: none."),
+        node_with("strobe_hz"),
     ] = None
     device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="Where it is computed.")] = "auto"
 

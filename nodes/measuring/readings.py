@@ -1,6 +1,7 @@
 """Readings of `measure`: what was found, as values and arrays of a message."""
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,10 +89,11 @@ def region_reading(
         moved = component(px, ground.fps, peak.hz)
         shown = asdict(orbit_of(*(moved / max(float(record.kept(peak.hz)), 1e-3))))
         orbit = {"hz": peak.hz, **shown}
-        if reference is not None and reference[1].count == record.count:
+        if reference is not None and reference[1].count == record.count and not reference[1].hidden:
             deg = phase_between(moved, component(reference[1].px, ground.fps, peak.hz))
             phase_to = {"region": reference[0], "hz": peak.hz, "deg": deg}
-    velocities, severity = _severity(record, ground, housing=housing)
+    seen = [isfinite(axis.noise_floor_px) for axis in (analysis.x, analysis.y)]
+    velocities, severity = _severity(record, ground, seen, housing=housing)
     values = {
         "roi": [record.roi[0] + ground.origin[0], record.roi[1] + ground.origin[1], *record.roi[2:]],
         "seconds": record.count / ground.fps,
@@ -121,9 +123,10 @@ def region_reading(
 
 
 def _axis(axis: "AxisAnalysis", scale: "Scale | None") -> dict[str, Any]:
+    seen = isfinite(axis.noise_floor_px)
     return {
-        "rms_px": axis.rms_px,
-        "peak_to_peak_px": axis.peak_to_peak_px,
+        "rms_px": axis.rms_px if seen else None,
+        "peak_to_peak_px": axis.peak_to_peak_px if seen else None,
         "noise_floor_px": axis.noise_floor_px,
         "noise_density_px_per_sqrt_hz": axis.noise_density_px_per_sqrt_hz,
         "peaks": [_peak(peak, scale) for peak in axis.peaks[:_PEAKS]],
@@ -137,8 +140,10 @@ def _peak(peak: "Peak", scale: "Scale | None") -> dict[str, float]:
     return values
 
 
-def _severity(record: "RegionRecord", ground: Ground, *, housing: bool) -> tuple[list["Velocity"], "Severity"]:
-    """Velocities along x and y where there is a scale, and what they mean."""
+def _severity(
+    record: "RegionRecord", ground: Ground, seen: list[bool], *, housing: bool
+) -> tuple[list["Velocity"], "Severity"]:
+    """Velocities along the axes that show anything, where there is a scale, and what they mean."""
     from spikemm.exceptions import OptionError
     from spikemm.vibration.severity import USUAL_BAND_HZ, Severity, severity_of, velocity_rms
 
@@ -148,7 +153,7 @@ def _severity(record: "RegionRecord", ground: Ground, *, housing: bool) -> tuple
         try:
             velocities = [
                 velocity_rms(axis, ground.fps, ground.scale.um_per_px, kept=record.kept, band_hz=band_hz)
-                for axis in record.px.T
+                for axis in record.px.T[seen]
             ]
         except OptionError as error:
             return [], Severity(None, f"no zone: {error}")

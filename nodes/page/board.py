@@ -65,7 +65,16 @@ class NoticeBoard(Generic[_Notice]):
                     return self._revision, new
                 future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 self._waiting.append(future)
-            await future
+            try:
+                await future
+            finally:
+                self._forget(future)
+
+    def _forget(self, future: "asyncio.Future[None]") -> None:
+        """Wait no longer: readers come and go, also where nothing is ever put."""
+        with self._lock:
+            if future in self._waiting:
+                self._waiting.remove(future)
 
 
 def _wake(future: "asyncio.Future[None]") -> None:

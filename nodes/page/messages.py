@@ -53,12 +53,17 @@ class Command(msgspec.Struct, tag_field="type", tag="command"):
 FromBrowser = Drawn | ReadingsShown | Ping | Level | SetOption | Command
 
 _decoder = msgspec.json.Decoder(FromBrowser)
+_MOST_OPENINGS = 400
+"""Brackets in a message: a value nested deeper than Python's stack could be read here, but not be packed on its way."""
 
 
 def decode(data: str | bytes) -> FromBrowser | None:
     """Return the message, or None for what is none."""
+    text = data.encode() if isinstance(data, str) else data
+    if text.count(b"[") + text.count(b"{") > _MOST_OPENINGS:
+        return None
     try:
-        message: FromBrowser = _decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        message: FromBrowser = _decoder.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return message

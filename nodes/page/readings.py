@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from engine.envelope import host_array
+from nodes.http.picture import pack
 from nodes.messages import Reading
 from nodes.page.board import NoticeBoard
-from nodes.page.picture import pack
 
 __all__ = ["READINGS_KEPT", "ReadingBoard", "pack_readings"]
 

@@ -1,9 +1,7 @@
 """The page's server."""
 
 import asyncio
-import socket
 from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +10,16 @@ from aiohttp import web
 
 from engine.clocks import Clock
 from engine.exceptions import ControlError
-from nodes.grey_scale import GreyScale
-from nodes.http_thread import GOODBYE_S, HttpThread
+from nodes.http.control import Control, ControlDesk
+from nodes.http.guard import same_origin
+from nodes.http.options import PictureOptions
+from nodes.http.picture_server import PictureServer
+from nodes.http.thread import GOODBYE_S
 from nodes.page.board import NoticeBoard
-from nodes.page.control import Control, ControlDesk, page_status, without_folders
-from nodes.page.desk import PictureDesk
 from nodes.page.events import EventLog
-from nodes.page.guard import same_origin
 from nodes.page.messages import Command, SetOption
 from nodes.page.readings import READINGS_KEPT, ReadingBoard
+from nodes.page.status import page_status, without_folders
 from nodes.page.viewer import Viewer
 
 __all__ = ["PageServer"]
@@ -33,53 +32,45 @@ _HEARTBEAT_S = 10.0
 _STATUS_EVERY_S = 1.0
 
 
-class PageServer(HttpThread):
+class PageServer(PictureServer):
     """Serves the page, its pictures and its controls.
 
     Parameters
     ----------
-    bound : socket.socket
-        Where to listen; closed with the server.
-    token : str
-        What a visitor must know; empty: nothing.
+    options : PictureOptions
+        See `PictureServer`.
     name : str
         The page's own node.
     clock : Clock
         Its clock.
-    grey : GreyScale
-        The mapping from light to grey.
     connect : callable or None
         Makes a client of the pipeline's control socket.
-    max_fps, quality : float, int
-        See `PictureDesk`.
+
+    Attributes
+    ----------
+    readings : ReadingBoard
+        Where readings are put.
+    events : EventLog
+        Where events are put.
+    viewers : set of Viewer
+        Who looks.
     """
 
     def __init__(
-        self,
-        bound: socket.socket,
-        *,
-        token: str,
-        name: str,
-        clock: Clock,
-        grey: GreyScale,
-        connect: Callable[[], Control] | None,
-        max_fps: float,
-        quality: int,
+        self, options: PictureOptions, *, name: str, clock: Clock, connect: Callable[[], Control] | None
     ) -> None:
-        super().__init__(bound, token)
+        super().__init__(options)
         self._name = name
         self._clock = clock
-        self._encoder = ThreadPoolExecutor(1, "jpeg")
         self._control = ControlDesk(connect)
-        self.desk = PictureDesk(self._encoder, grey, max_fps=max_fps, quality=quality)
         self.readings: ReadingBoard = NoticeBoard(READINGS_KEPT)
         self.events = EventLog()
         self.viewers: set[Viewer] = set()
-        self.ended = False
+        self._ended = False
 
     def end(self) -> None:
         """Tell every page that the stream has ended; the server stays."""
-        self.ended = True
+        self._ended = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(lambda: self._tell(self._news(None)))
 
@@ -87,7 +78,6 @@ class PageServer(HttpThread):
         """Send everyone away and stop."""
         super().close()
         self._control.close()
-        self._encoder.shutdown()
 
     def _routes(self) -> list[web.RouteDef]:
         page = [web.get(path, _served(file)) for path, file in _page_files().items()]
@@ -99,7 +89,7 @@ class PageServer(HttpThread):
         ]
 
     def _works(self) -> Iterable[Coroutine[Any, Any, None]]:
-        return self.desk.run(), self._inform()
+        return *super()._works(), self._inform()
 
     async def _goodbye(self) -> None:
         await asyncio.gather(*(viewer.leave() for viewer in self.viewers), return_exceptions=True)
@@ -116,8 +106,8 @@ class PageServer(HttpThread):
         await connection.prepare(request)
         viewer = Viewer(connection, self.desk, self.readings, self.events.board, self._clock, self._carry_out)
         self.viewers.add(viewer)
-        viewer.tell(self._news(await self._pipeline()))
         try:
+            viewer.tell(self._news(await self._pipeline()))
             await viewer.serve()
         finally:
             self.viewers.discard(viewer)
@@ -159,7 +149,7 @@ class PageServer(HttpThread):
     def _news(self, pipeline: dict[str, Any] | None) -> bytes:
         """Return what all pages are told of the stream, in JSON; without `pipeline` they keep what they know of it."""
         stream = {
-            "ended": self.ended,
+            "ended": self._ended,
             "silent_s": self.desk.silent_s if self.desk.arrived else None,
             "frames": self.desk.arrived,
             "pictures": self.desk.encoded,

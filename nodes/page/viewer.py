@@ -13,8 +13,8 @@ from aiohttp import WSMsgType, web
 
 from engine.clocks import Clock
 from engine.exceptions import ControlError
+from nodes.http.desk import PictureDesk
 from nodes.page.board import NoticeBoard
-from nodes.page.desk import PictureDesk
 from nodes.page.events import LoggedEvent
 from nodes.page.messages import Command, Drawn, Level, Ping, ReadingsShown, SetOption, decode
 from nodes.page.readings import ReadingBoard, pack_readings

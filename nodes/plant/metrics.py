@@ -5,6 +5,7 @@ Names follow Prometheus' conventions: base units, or the unit in the name where 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from math import isfinite
 from typing import Any, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -20,8 +21,8 @@ _LEVELS = {"warning": 1, "alarm": 2}
 _STATES = {"ok": 0, "warning": 1, "alarm": 2}
 _LINK = ("source", "target", "port")
 _AXIS_FIGURES = (
-    ("spikemm_region_rms_pixels", "rms_px", "Displacement, RMS"),
-    ("spikemm_region_peak_to_peak_pixels", "peak_to_peak_px", "Displacement, peak to peak"),
+    ("spikemm_region_rms_pixels", "rms_px", "Vibration above the noise, RMS"),
+    ("spikemm_region_peak_to_peak_pixels", "peak_to_peak_px", "Vibration above the noise, peak to peak"),
     ("spikemm_region_noise_floor_pixels", "noise_floor_px", "Smallest amplitude that can be told from noise (3 sigma)"),
 )
 _REGION_FIGURES = (
@@ -137,13 +138,14 @@ def _axis_metrics(fresh: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
         for name, axis, figures in axes:
             _add(family, [name, axis], figures.get(key))
         yield family
-    text = "Amplitude of the strongest peak, half of peak to peak; 0 where none stands above the noise floor"
+    text = "Amplitude of the strongest peak, half of peak to peak; 0 where none stands above a finite noise floor"
     amplitude = GaugeMetricFamily("spikemm_region_amplitude_pixels", text, labels=["region", "axis"])
     scaled = GaugeMetricFamily("spikemm_region_amplitude_micrometers", text, labels=["region", "axis"])
     hertz = GaugeMetricFamily("spikemm_region_frequency_hertz", "Frequency of it, if any", labels=["region", "axis"])
     for name, axis, figures in axes:
         peak: Mapping[str, Any] = next(iter(figures.get("peaks", ())), {})
-        _add(amplitude, [name, axis], peak.get("px", 0.0))
+        seen = isfinite(figures.get("noise_floor_px") or 0.0)
+        _add(amplitude, [name, axis], peak.get("px", 0.0) if seen else None)
         _add(scaled, [name, axis], peak.get("um"))
         _add(hertz, [name, axis], peak.get("hz"))
     yield from (amplitude, scaled, hertz)

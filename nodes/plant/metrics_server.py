@@ -1,7 +1,6 @@
 """`/metrics` over HTTP, from a thread of its own beside the node's."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +9,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from engine.exceptions import ControlError
-from nodes.http_thread import HttpThread
-from nodes.page.control import Control, ControlDesk
+from nodes.http.control import Control, ControlDesk
+from nodes.http.options import HttpOptions
+from nodes.http.thread import HttpThread
 from nodes.plant.metrics import Board, PipelineMetrics
 
 __all__ = ["MetricsServer"]
@@ -24,10 +24,8 @@ class MetricsServer(HttpThread):
 
     Parameters
     ----------
-    bound : socket.socket
-        Where to listen; closed with the server.
-    token : str
-        What a visitor must know; empty: nothing.
+    options : HttpOptions
+        See `HttpThread`.
     board : Board
         What was measured.
     connect : callable or None
@@ -42,15 +40,9 @@ class MetricsServer(HttpThread):
     """
 
     def __init__(
-        self,
-        bound: socket.socket,
-        *,
-        token: str,
-        board: Board,
-        connect: Callable[[], Control] | None,
-        now: Callable[[], float],
+        self, options: HttpOptions, *, board: Board, connect: Callable[[], Control] | None, now: Callable[[], float]
     ) -> None:
-        super().__init__(bound, token)
+        super().__init__(options)
         self._board, self._now = board, now
         self._control = ControlDesk(connect)
         self._status: dict[str, Any] = {}

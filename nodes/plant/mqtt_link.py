@@ -20,6 +20,7 @@ _URGENT_PAUSE_S = 0.25
 _TURN_S = 0.05
 _UNDER_WAY = 20
 _MOST_READINGS = 64
+_MOST_SWEPT = 10_000
 _ONLINE, _OFFLINE = "online", "offline"
 _GOODBYE_S = 1.0
 
@@ -69,7 +70,8 @@ class BrokerLink:
     connected : bool
         Whether the broker is there.
     counts : Counter
-        ``events_delivered`` (acknowledged), ``events_dropped``, ``readings_sent``, ``readings_dropped``, ``connects``.
+        ``events_taken``; of these ``events_delivered`` (acknowledged) and ``events_dropped``; ``readings_sent``,
+        ``readings_dropped``, ``connects``.
     """
 
     def __init__(
@@ -83,6 +85,8 @@ class BrokerLink:
         self._waiting: deque[_Letter] = deque()
         self._under_way: dict[int, _Letter] = {}
         self._readings: deque[_Letter] = deque()
+        self._own: set[str] = set()  # topics that this run has left something on
+        self._sweepable = _MOST_SWEPT
         self._urgent = self._closing = self._failing = False
         self._crash: Exception | None = None
         self._client = self._make_client(address)
@@ -98,10 +102,14 @@ class BrokerLink:
         """Hand over an event; never waits. Raises what has ended the thread."""
         with self._changed:
             self._raise_crash()
+            self.counts["events_taken"] += 1
             if len(self._waiting) >= self._capacity:
                 self._waiting.popleft()
                 self._lose("events_dropped", 1)
-            self._waiting.append(_Letter(f"{self._prefix}/{topic}", body, retain))
+            letter = _Letter(f"{self._prefix}/{topic}", body, retain)
+            self._waiting.append(letter)
+            if retain and self._sweep is not None:
+                self._own.add(letter.topic)
 
     def offer(self, topic: str, body: bytes) -> None:
         """Hand over a reading; the oldest goes where the broker is away, or takes them more slowly than they come."""
@@ -240,8 +248,12 @@ class BrokerLink:
                 self._changed.notify_all()
 
     def _on_message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        """Take away what an earlier run of ours has left; this run's are not retained when they come back."""
-        if message.retain and message.payload and _pipeline_of(message.payload) == self._sweep:
+        """Take away what an earlier run of ours has left; not where this one has left, or will leave, its own."""
+        with self._changed:
+            own = message.topic in self._own
+        stale = message.retain and message.payload and _pipeline_of(message.payload) == self._sweep
+        if stale and not own and self._sweepable > 0:
+            self._sweepable -= 1
             client.publish(message.topic, b"", qos=1, retain=True)
 
     def _fail(self, reason: str) -> None:

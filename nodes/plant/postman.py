@@ -54,7 +54,8 @@ class Postman:
     Attributes
     ----------
     counts : Counter
-        ``delivered``, ``retries``, ``dropped`` (no room), ``expired`` and ``refused`` (the server will not have it).
+        ``events_taken``; of these ``events_delivered``, ``events_dropped`` (no room), ``events_expired`` and
+        ``events_refused`` (the server will not have it); ``events_retries``.
     """
 
     def __init__(self, url: str, *, capacity: int, timeout_s: float, say: Callable[[str], None]) -> None:
@@ -79,6 +80,7 @@ class Postman:
         """Hand over a letter; never waits. Raises what has ended the thread."""
         with self._changed:
             self._raise_crash()
+            self.counts["events_taken"] += 1
             if len(self._waiting) == self._capacity:
                 self._waiting.popleft()
                 self._lose("dropped", f"more than {self._capacity} events wait")
@@ -103,9 +105,10 @@ class Postman:
             self._closing = True
             self._changed.notify_all()
         self._thread.join(_GOODBYE_S)
-        if self._waiting:
-            self.counts["dropped"] += len(self._waiting)
-            self._say(f"{len(self._waiting)} events were never delivered")
+        with self._changed:
+            if self._waiting:
+                self.counts["events_dropped"] += len(self._waiting)
+                self._say(f"{len(self._waiting)} events were never delivered")
             self._waiting.clear()
 
     def _raise_crash(self) -> None:
@@ -126,7 +129,7 @@ class Postman:
             if self._settle(letter):
                 pause_s = _FIRST_PAUSE_S
                 continue
-            self.counts["retries"] += 1
+            self.counts["events_retries"] += 1
             pause_s = self._rest(pause_s)
 
     def _rest(self, seconds: float) -> float:
@@ -157,7 +160,7 @@ class Postman:
                 self._waiting.popleft()
                 self._changed.notify_all()
                 if outcome == "delivered":
-                    self.counts["delivered"] += 1
+                    self.counts["events_delivered"] += 1
                 else:
                     self._lose(outcome, reason)
             self._failing = self._failing and outcome != "delivered"
@@ -187,6 +190,7 @@ class Postman:
 
     def _lose(self, how: str, reason: str) -> None:
         """Count a lost letter; say so of the 1st, 2nd, 4th, 8th …: a flood must not fill the log."""
-        self.counts[how] += 1
-        if self.counts[how] & (self.counts[how] - 1) == 0:
-            self._say(f"{self.counts[how]} events {how} ({reason})")
+        self.counts[f"events_{how}"] += 1
+        number = self.counts[f"events_{how}"]
+        if number & (number - 1) == 0:
+            self._say(f"{number} events {how} ({reason})")

@@ -52,6 +52,11 @@ class Steps:
     camera: Camera
 
     @property
+    def stream(self) -> str:
+        """The node that they come from."""
+        return self.camera.stream
+
+    @property
     def stop(self) -> int:
         """Step behind the last."""
         return self.step + len(self.packed)

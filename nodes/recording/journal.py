@@ -1,14 +1,15 @@
 """Sessions one after another: their names, their descriptions, and what happens when one cannot be written."""
 
 import time
+from collections import deque
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from engine.context import Context
-from engine.message import Message
 from nodes.recording.items import Item, Steps
 from nodes.recording.session import SessionPlan
+from nodes.recording.time_line import Line
 from nodes.recording.writer_thread import RecordThread
 from spikemm.session import Description, DiskRoom, Trigger
 
@@ -19,6 +20,8 @@ _PATIENCE_S = 10.0
 _LAST_S = 25.0
 """A run that ends gives its nodes 30 s to write what they hold."""
 _QUEUE_BYTES = 256 << 20
+_NAMED = 64
+"""Sessions that may wait for their folders."""
 _PACKAGES = ("spikemm", "foxglove-sdk", "numpy")
 
 
@@ -51,11 +54,11 @@ class Journal:
         self.thread = RecordThread(self._room, _QUEUE_BYTES)
         self.session: Path | None = None
         self.latest: Path | None = None
+        self._named: deque[Path] = deque(maxlen=_NAMED)
         self._retry_at = -float("inf")
-        self._refused = self._entries_refused = self._timeless = self._late = 0
+        self._refused = self._entries_refused = self._timeless = self._late = self._triggers_lost = 0
         self._stalled = False
-        self._last_failure = ""
-        self._source: Message | None = None
+        self._last_failure = self._why_refused = ""
 
     @property
     def steps_not_recorded(self) -> int:
@@ -70,11 +73,12 @@ class Journal:
     @property
     def loss(self) -> str:
         """What was not recorded and why, for people; empty if nothing was lost and the last session has not failed."""
-        steps, entries = self.steps_not_recorded, self.entries_not_recorded
-        if not (steps or entries or self.thread.failure):
+        steps, entries, triggers = self.steps_not_recorded, self.entries_not_recorded, self._triggers_lost
+        if not (steps or entries or triggers or self.thread.failure):
             return ""
-        parts = [f"{steps} steps"] * bool(steps or not entries)
+        parts = [f"{steps} steps"] * bool(steps or not (entries or triggers))
         parts += [f"{entries} entries of frames, readings and events"] * bool(entries)
+        parts += [f"the seconds of {triggers} alarms or saves"] * bool(triggers)
         return f"{' and '.join(parts)} are not recorded: {self.thread.failure or self._why_lost()}"
 
     def _why_lost(self) -> str:
@@ -82,17 +86,17 @@ class Journal:
             return self._last_failure or "the disk was too slow; choose a faster one"
         if self._late:
             return "they came after another time line had begun; give spikes one source"
-        return "no spikes, frames or readings came that tell the time; connect them, or see whether the source is alive"
-
-    def follow(self, message: Message) -> None:
-        """Note what the stream is like now."""
-        self._source = message
+        if self._timeless:
+            return (
+                "no spikes, frames or readings came that tell the time; connect them, or see that the source is alive"
+            )
+        return self._why_refused
 
     def reserve(self, ring_bytes: float) -> None:
         """Let the queue hold what a ring hands over at once, besides its own 256 MiB."""
         self.thread.limit_bytes = _QUEUE_BYTES + int(ring_bytes)
 
-    def begin(self, step: int, nanoseconds: int) -> bool:
+    def begin(self, step: int, nanoseconds: int, line: Line, stream: str) -> bool:
         """Begin a session at a step; False while the last one has failed less than 10 s ago.
 
         Parameters
@@ -101,29 +105,32 @@ class Journal:
             Its first step.
         nanoseconds : int
             Time of that step since 1970.
+        line : Line
+            What time line it is of.
+        stream : str
+            The node that its first item comes from.
         """
         if self._context.clock.now() < self._retry_at:
             return False
         started = nanoseconds / 1e9
-        description = self._describe(step, started)
+        description = self._describe(step, started, line, stream)
         folder = self._name(started)
         size = self._options.file_gb * 1e9, self._options.file_s
         self.thread.begin(SessionPlan(folder, description, *size))
         self.session = self.latest = folder
         return True
 
-    def _describe(self, step: int, started: float) -> Description:
-        source, keep = self._source, self._options.keep
-        assert source is not None
+    def _describe(self, step: int, started: float, line: Line, stream: str) -> Description:
+        keep = self._options.keep
         return Description(
             height=0,
             width=0,
-            rate_hz=source.rate_hz,
+            rate_hz=line.rate_hz,
             first_step=step,
             started=started,
             pipeline=self._context.pipeline,
-            stream=source.stream,
-            epoch=source.epoch,
+            stream=stream,
+            epoch=line.epoch,
             keep=keep if isinstance(keep, str) else {"before_s": keep.before_s, "after_s": keep.after_s},
             versions={name: _version(name) for name in _PACKAGES},
         )
@@ -132,9 +139,10 @@ class Journal:
         """Return a folder that is not there yet, named after the local time of its first step."""
         stem = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(started))
         folder, number = self._folder / stem, 1
-        while folder.exists() or folder == self.latest:
+        while folder.exists() or folder in self._named:
             number += 1
             folder = self._folder / f"{stem}-{number}"
+        self._named.append(folder)
         return folder
 
     def put(self, item: Item | None) -> None:
@@ -172,13 +180,19 @@ class Journal:
         """Note in the session why it is kept."""
         self.thread.trigger(trigger)
         self._context.count("triggers")
-        lacks = f"; {trigger.missing_before} steps before it were not in memory" if trigger.missing_before else ""
+        lacks = f"; {trigger.missing_before} steps before it are not in it" if trigger.missing_before else ""
         self._context.log.warning("recording %s: %s (step %d)%s", self.latest, trigger.reason, trigger.step, lacks)
 
     def refuse(self, name: str, why: str) -> None:
-        """Say that a trigger comes to nothing, and why."""
+        """Say that a trigger comes to nothing, and why; the run does not end well."""
+        self._triggers_lost += 1
+        self._why_refused = why
         self._context.count("triggers_lost")
         self._context.log.error("%s: nothing is recorded for it: %s", name, why)
+
+    def leave(self, name: str, why: str) -> None:
+        """Say that no session names a trigger whose seconds are recorded, and why."""
+        self._context.log.warning("%s: %s", name, why)
 
     def end(self, why: str) -> None:
         """End the session, if one is open."""

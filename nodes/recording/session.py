@@ -96,14 +96,14 @@ class RecordedSession:
             self.writer.sync()
             self._due = time.monotonic() + _EVERY_S
 
-    def close(self, why: str) -> None:
+    def close(self, why: str, *, failed: bool = False) -> None:
         """Finish it."""
         try:
             self._messages.close()
         finally:
-            self.writer.close(why)
+            self.writer.close(why, failed=failed)
 
     def abandon(self, why: str) -> None:
         """Finish as much of it as a disk that has failed allows; what was written stays readable."""
         with suppress(OSError):
-            self.close(why)
+            self.close(why, failed=True)

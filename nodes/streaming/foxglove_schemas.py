@@ -64,21 +64,21 @@ class SensorTime:
 
     A vibration keeps its frequency on a viewer's time axis at any replay speed: only the origin of an epoch comes from
     the wall clock, everything behind it from the steps. The time of a later epoch never lies before an earlier one's.
-
-    Parameters
-    ----------
-    start_s : float, optional
-        Seconds since 1970 of step 0 in the first epoch. None: from the `source_time` of the first message.
     """
 
-    def __init__(self, start_s: float | None = None) -> None:
-        self._start_ns = None if start_s is None else round(start_s * 1e9)
+    def __init__(self) -> None:
         self._origins: dict[int, int] = {}
         self._latest_ns = 0
 
     def nanoseconds(self, message: Message, step: int | None = None) -> int:
-        """Return the time of a step of a message; of its own `step` by default."""
-        since_step_0 = round((message.step if step is None else step) * 1e9 / (message.rate_hz or 1.0))
+        """Return the time of a step of a message; of its own `step` by default.
+
+        A message without a rate, such as an alarm's before its first reading, tells no time of the sensor's: it stands
+        at the latest that there was, and before there is any at its `source_time`.
+        """
+        if not message.rate_hz:
+            return self._latest_ns or round(message.source_time * 1e9)
+        since_step_0 = round((message.step if step is None else step) * 1e9 / message.rate_hz)
         if message.epoch not in self._origins:
             self._open(message, since_step_0)
         moment = self._origins[message.epoch] + since_step_0
@@ -87,10 +87,7 @@ class SensorTime:
 
     def _open(self, message: Message, since_step_0: int) -> None:
         """Find where an epoch begins, and forget those long past."""
-        if self._origins or self._start_ns is None:
-            self._origins[message.epoch] = max(round(message.source_time * 1e9), self._latest_ns) - since_step_0
-        else:
-            self._origins[message.epoch] = self._start_ns
+        self._origins[message.epoch] = max(round(message.source_time * 1e9), self._latest_ns) - since_step_0
         for old in sorted(self._origins)[:-_EPOCHS]:
             del self._origins[old]
 
@@ -133,14 +130,14 @@ def _raw_image(pixels: NDArray[Any], encoding: str, nanoseconds: int, frame_id: 
 def reading_fields(reading: Reading, nanoseconds: int) -> dict[str, Any]:
     """Return a reading as `READING_SCHEMA` describes it: its values, and its arrays as lists that can be plotted.
 
-    Values that are None are left out. `waveform.seconds` counts from the newest sample back, `spectrum` is px of
-    amplitude over Hz.
+    Values that are None are left out, and so is the waveform of a reading without a rate. `waveform.seconds` counts
+    from the newest sample back, `spectrum` is px of amplitude over Hz.
     """
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     fields = {"timestamp": {"sec": seconds, "nsec": rest}, "name": reading.name, "step": reading.step}
     fields |= {name: value for name, value in reading.values.items() if value is not None}
     arrays = reading.arrays
-    if "waveform" in arrays:
+    if "waveform" in arrays and reading.rate_hz:
         fields["waveform"] = _waveform(reading, arrays["waveform"])
     if "spectrum" in arrays:
         fields["spectrum"] = {"hz": arrays["frequencies_hz"].tolist(), **_axes(arrays["spectrum"])}
@@ -149,7 +146,7 @@ def reading_fields(reading: Reading, nanoseconds: int) -> dict[str, Any]:
 
 def _waveform(reading: Reading, samples: NDArray[Any]) -> dict[str, list[float]]:
     hop = reading.values.get("waveform_step", (0, 1))[1]
-    ages = np.arange(1 - samples.shape[1], 1) * (hop / (reading.rate_hz or 1.0))
+    ages = np.arange(1 - samples.shape[1], 1) * (hop / reading.rate_hz)
     return {"seconds": ages.tolist(), **_axes(samples)}
 
 

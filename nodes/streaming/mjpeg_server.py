@@ -2,16 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import Coroutine, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aiohttp import web
 
-from nodes.grey_scale import GreyScale
-from nodes.http_thread import HttpThread
-from nodes.page.desk import PictureDesk
-from nodes.page.picture import Picture
+from nodes.http.desk import PictureDesk
+from nodes.http.options import PictureOptions
+from nodes.http.picture import Picture
+from nodes.http.picture_server import PictureServer
 
 __all__ = ["MotionJpegServer"]
 
@@ -35,19 +33,13 @@ class _Client:
         self._frames = picture.frames
 
 
-class MotionJpegServer(HttpThread):
+class MotionJpegServer(PictureServer):
     """Serves ``/stream.mjpg`` and ``/snapshot.jpg``; each client gets the newest picture when it has taken the last.
 
     Parameters
     ----------
-    bound : socket.socket
-        Where to listen; closed with the server.
-    token : str
-        What a client must know; empty: nothing.
-    grey : GreyScale
-        The mapping from light to grey.
-    max_fps, quality : float, int
-        See `PictureDesk`.
+    options : PictureOptions
+        See `PictureServer`.
     max_clients : int
         Clients at a time; more are refused.
 
@@ -57,22 +49,13 @@ class MotionJpegServer(HttpThread):
         Clients that found no room, and those that took nothing for 10 s.
     """
 
-    def __init__(
-        self, bound: socket.socket, *, token: str, grey: GreyScale, max_fps: float, quality: int, max_clients: int
-    ) -> None:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # accepted ones take it over
-        super().__init__(bound, token)
+    def __init__(self, options: PictureOptions, max_clients: int) -> None:
+        super().__init__(options)
+        self._bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # accepted ones take it over
         self._max_clients = max_clients
-        self._encoder = ThreadPoolExecutor(1, "jpeg")
-        self.desk = PictureDesk(self._encoder, grey, max_fps=max_fps, quality=quality)
         self.refused = self.too_slow = 0
         self._clients: dict[asyncio.Task[Any] | None, _Client] = {}
         self._left = {"pictures_sent": 0, "frames_skipped": 0}
-
-    def close(self) -> None:
-        """Send everyone away and stop."""
-        super().close()
-        self._encoder.shutdown()
 
     def status(self) -> dict[str, Any]:
         """Return what was shown, to those who are here and in all."""
@@ -81,10 +64,7 @@ class MotionJpegServer(HttpThread):
         return {**total, "clients": here, "clients_refused": self.refused, "clients_too_slow": self.too_slow}
 
     def _routes(self) -> list[web.RouteDef]:
-        return [web.get("/stream.mjpg", self._stream), web.get("/snapshot.jpg", self._snapshot)]
-
-    def _works(self) -> Iterable[Coroutine[Any, Any, None]]:
-        return (self.desk.run(),)
+        return [web.get("/stream.mjpg", self._stream, allow_head=False), web.get("/snapshot.jpg", self._snapshot)]
 
     async def _goodbye(self) -> None:
         for task in self._clients:

@@ -16,7 +16,8 @@ from nodes.grey_scale import GreyScale
 from nodes.messages import Frames
 from nodes.streaming.h264_encoder import RTP_CLOCK_HZ, H264Encoder
 from nodes.streaming.rtp import Packetizer, nal_units, session_description
-from nodes.streaming.rtsp_session import Login, RtpSession, RtspSession, address_of
+from nodes.streaming.rtsp_login import Login
+from nodes.streaming.rtsp_session import RtpSession, RtspSession, address_of
 
 __all__ = ["Publisher"]
 

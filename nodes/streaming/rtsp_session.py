@@ -1,36 +1,35 @@
 """Where RTP packets go: over UDP, or in a session with an RTSP server, which takes them over one TCP connection.
 
-The server's side of RTSP 1.0 (RFC 2326) is announced a stream and then records it; 401 is answered with Basic or
-Digest credentials (RFC 7617, RFC 7616).
+The server's side of RTSP 1.0 (RFC 2326) is announced a stream and then records it.
 """
 
-import base64
 import contextlib
-import hashlib
 import re
-import secrets
 import select
 import socket
 import struct
-import urllib.request
+import time
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-__all__ = ["Login", "RtpSession", "RtspSession", "address_of"]
+from nodes.streaming.rtsp_login import Credentials, Login
 
-_TIMEOUT_S = 5.0  # of each step, also of a picture that the server does not take
+__all__ = ["RtpSession", "RtspSession", "address_of"]
+
+_TIMEOUT_S = 5.0  # of each step: a connection, a whole answer, a picture that the server does not take
 _RTSP_PORT = 554
 _ANSWER_LIMIT_BYTES = 65536
 _SEND_BUFFER_BYTES = 65536  # what waits here grows old; the system's own choice would hold seconds
-_VIDEO, _REPORTS = 0, 1  # channels of the connection
+_READS_AT_ONCE = 16  # of what a server says beside the pictures: one that never stops must not hold them up
 _CREATED = range(200, 300)
 
 
-class Login(NamedTuple):
-    """Name and password."""
+class _Answer(NamedTuple):
+    """What a server has answered; names of headers are in small letters."""
 
-    name: str
-    password: str
+    status: int
+    headers: dict[str, str]
+    challenges: list[str]
 
 
 def address_of(url: str) -> tuple[str, int]:
@@ -98,10 +97,11 @@ class RtspSession:
 
     def __init__(self, url: str, login: Login | None, description: str) -> None:
         self._url = url
-        self._credentials = _Credentials(login)
+        self._credentials = Credentials(login)
         self._number = 0
         self._headers: dict[str, str] = {}
         self._received = b""
+        self._video, self._reports = 0, 1
         self._socket = socket.create_connection(address_of(url), timeout=_TIMEOUT_S)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
@@ -114,15 +114,20 @@ class RtspSession:
     def _publish(self, description: str) -> None:
         self._ask("OPTIONS", self._url)
         self._ask("ANNOUNCE", self._url, {"Content-Type": "application/sdp"}, description)
-        transport = f"RTP/AVP/TCP;unicast;interleaved={_VIDEO}-{_REPORTS};mode=record"
+        transport = "RTP/AVP/TCP;unicast;interleaved=0-1;mode=record"
         answer = self._ask("SETUP", f"{self._url.rstrip('/')}/streamid=0", {"Transport": transport})
-        self._headers["Session"] = answer.get("session", "").partition(";")[0]
+        self._video, self._reports = _channels(answer.get("transport", transport))
+        self._headers["Session"] = answer.get("session", "").partition(";")[0].strip()
+        if not self._headers["Session"]:
+            raise ConnectionError("the server's answer to SETUP names no session")
         self._ask("RECORD", self._url, {"Range": "npt=0.000-"})
+        self._socket.settimeout(_TIMEOUT_S)
 
     def send(self, packets: list[bytes], report: bytes | None) -> None:
         """Send a picture, and a report behind it if there is one."""
         self._listen()
-        channels = [(_VIDEO, packet) for packet in packets] + ([] if report is None else [(_REPORTS, report)])
+        reports = [] if report is None else [(self._reports, report)]
+        channels = [(self._video, packet) for packet in packets] + reports
         framed = b"".join(struct.pack(">cBH", b"$", channel, len(packet)) + packet for channel, packet in channels)
         self._socket.sendall(framed)
 
@@ -140,20 +145,23 @@ class RtspSession:
 
     def _listen(self) -> None:
         """Take what the server says meanwhile, such as its reports; notice that it has left."""
-        while select.select([self._socket], [], [], 0)[0]:
+        for _ in range(_READS_AT_ONCE):
+            if not select.select([self._socket], [], [], 0)[0]:
+                return
             if not self._socket.recv(_ANSWER_LIMIT_BYTES):
                 raise ConnectionError("the server has closed the connection")
 
     def _ask(self, method: str, url: str, headers: dict[str, str] | None = None, body: str = "") -> dict[str, str]:
         """Make a request; return the headers of the answer."""
         for _ in range(2):
+            self._socket.settimeout(_TIMEOUT_S)
             self._say(method, url, headers or {}, body)
-            status, answer = self._answer()
-            if status != 401 or not self._credentials.accept(answer.get("www-authenticate", "")):
+            answer = self._answer()
+            if answer.status != 401 or not self._credentials.accept(answer.challenges):
                 break
-        if status not in _CREATED:
-            raise ConnectionError(f"{method} is refused with status {status}")
-        return answer
+        if answer.status not in _CREATED:
+            raise ConnectionError(f"{method} is refused with status {answer.status}")
+        return answer.headers
 
     def _say(self, method: str, url: str, headers: dict[str, str], body: str) -> None:
         self._number += 1
@@ -163,87 +171,51 @@ class RtspSession:
         lines = [f"{method} {url} RTSP/1.0", *(f"{name}: {value}" for name, value in given.items())]
         self._socket.sendall("\r\n".join((*lines, "", body)).encode())
 
-    def _answer(self) -> tuple[int, dict[str, str]]:
-        """Read an answer: its status and headers, their names in small letters."""
-        head, _, self._received = self._read_until(b"\r\n\r\n").partition(b"\r\n\r\n")
+    def _answer(self) -> _Answer:
+        """Read on to the answer to the last request, over interim ones and those to others."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        while True:
+            answer = self._read_answer(deadline)
+            meant = answer.headers.get("cseq", str(self._number)) == str(self._number)
+            if meant and answer.status >= min(_CREATED):
+                return answer
+
+    def _read_answer(self, deadline: float) -> _Answer:
+        head, _, self._received = self._read_until(b"\r\n\r\n", deadline).partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         found = re.fullmatch(r"RTSP/1\.\d (\d{3})\b.*", first)
         if found is None:
             raise ConnectionError(f"what answers is no RTSP server: {first[:60]!r}")
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        named = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+        headers = dict(named)
         told = headers.get("content-length") or "0"
         if re.fullmatch(r"\d{1,9}", told) is None:
             raise ConnectionError(f"the server's answer is malformed: its Content-Length is {told[:60]!r}")
-        length = int(told)
-        while len(self._received) < length:
-            self._receive()
-        self._received = self._received[length:]
-        return int(found[1]), headers
+        while len(self._received) < int(told):
+            self._receive(deadline)
+        self._received = self._received[int(told) :]
+        return _Answer(int(found[1]), headers, [value for name, value in named if name == "www-authenticate"])
 
-    def _read_until(self, end: bytes) -> bytes:
+    def _read_until(self, end: bytes, deadline: float) -> bytes:
         while end not in self._received:
-            self._receive()
+            self._receive(deadline)
         return self._received
 
-    def _receive(self) -> None:
-        data = self._socket.recv(_ANSWER_LIMIT_BYTES)
+    def _receive(self, deadline: float) -> None:
+        self._socket.settimeout(max(deadline - time.monotonic(), 1e-3))
+        try:
+            data = self._socket.recv(_ANSWER_LIMIT_BYTES)
+        except TimeoutError:
+            raise TimeoutError(f"the server has not answered within {_TIMEOUT_S:g} s") from None
         self._received += data
         if not data or len(self._received) > _ANSWER_LIMIT_BYTES:
             raise ConnectionError("the server has closed the connection" if not data else "the answer has no end")
 
 
-class _Credentials:
-    """Answers a server that asks who publishes."""
-
-    def __init__(self, login: Login | None) -> None:
-        self._login = login
-        self._challenge: dict[str, str] = {}
-        self._answered = 0  # requests with the challenge's nonce
-
-    def accept(self, challenge: str) -> bool:
-        """Take a challenge; False where there is nothing to answer it with, or the answer was wrong.
-
-        Raises
-        ------
-        ConnectionError
-            If it is malformed.
-        """
-        kind, _, rest = challenge.partition(" ")
-        if self._login is None or self._challenge or kind.lower() not in ("basic", "digest"):
-            return False
-        try:
-            fields = urllib.request.parse_keqv_list(urllib.request.parse_http_list(rest))
-        except (ValueError, IndexError):
-            raise ConnectionError(f"the server's challenge is malformed: {challenge[:60]!r}") from None
-        self._challenge = {**fields, "kind": kind.lower()}
-        return True
-
-    def header(self, method: str, url: str) -> dict[str, str]:
-        """Return the header that a request carries, once a challenge is there."""
-        if self._login is None or not self._challenge:
-            return {}
-        if self._challenge["kind"] == "digest":
-            return {"Authorization": self._digest(self._login, method, url)}
-        return {"Authorization": "Basic " + base64.b64encode(":".join(self._login).encode()).decode()}
-
-    def _digest(self, login: Login, method: str, url: str) -> str:
-        given = self._challenge
-        algorithm = given.get("algorithm", "MD5")
-        name = "sha256" if algorithm.upper() == "SHA-256" else "md5"
-
-        def digest(*parts: str) -> str:
-            return hashlib.new(name, ":".join(parts).encode(), usedforsecurity=False).hexdigest()
-
-        realm, nonce, own = given.get("realm", ""), given.get("nonce", ""), secrets.token_hex(8)
-        secret, request = digest(login.name, realm, login.password), digest(method, url)
-        fields = {"username": login.name, "realm": realm, "nonce": nonce, "uri": url}
-        words = {"algorithm": algorithm}
-        if "auth" in given.get("qop", ""):
-            self._answered += 1
-            count = f"{self._answered:08x}"
-            words |= {"qop": "auth", "nc": count}
-            fields |= {"cnonce": own, "response": digest(secret, nonce, count, own, "auth", request)}
-        else:
-            fields["response"] = digest(secret, nonce, request)
-        quoted = [f'{key}="{value}"' for key, value in fields.items()]
-        return "Digest " + ", ".join((*quoted, *(f"{key}={value}" for key, value in words.items())))
+def _channels(transport: str) -> tuple[int, int]:
+    """Return the channels for pictures and reports that a server has chosen."""
+    found = re.search(r"interleaved=(\d{1,3})-(\d{1,3})(?!\d)", transport)
+    channels = (int(found[1]), int(found[2])) if found else (256, 256)
+    if "TCP" not in transport or max(channels) > 255:
+        raise ConnectionError(f"the server wants another way of transport: {transport[:60]!r}")
+    return channels

@@ -144,5 +144,5 @@ def _velocity(values: Mapping[str, Any]) -> Figure:
 
 
 def _largest(figures: Iterable[Figure]) -> Figure:
-    """Return the larger of two axes; where neither stands above its floor, the one with the higher floor."""
-    return max(figures, key=lambda figure: (figure.value or 0.0, figure.floor))
+    """Return the larger of two axes; where neither stands above its floor, the one with the lower floor."""
+    return max(figures, key=lambda figure: (figure.value or 0.0, -figure.floor))

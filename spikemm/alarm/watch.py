@@ -14,6 +14,9 @@ __all__ = ["Change", "Moment", "Watch"]
 State = Literal["waiting", "learning", "unknown", "ok", "warning", "alarm"]
 _LEVELS: tuple[State, ...] = ("ok", "warning", "alarm")
 
+_ABOVE = 2.0
+"""How many times its limit a noise floor hides it: a limit that was learned from noise is itself about the floor."""
+
 
 class Moment(NamedTuple):
     """When something is looked at.
@@ -34,7 +37,11 @@ class Moment(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An alarm that was raised or cleared; one that falls from alarm to warning is raised anew, as a warning."""
+    """An alarm that was raised or cleared.
+
+    One that falls from alarm to warning is raised anew, as a warning. One that can no longer be seen is raised anew as
+    what it was, without a value, and so it is when it is seen again.
+    """
 
     rule: str
     region: str
@@ -79,7 +86,7 @@ class Watch:
         self._learner = Learner(learn_s) if rule.needs_baseline and baseline is None else None
         self._latches = (Latch(rule.hold_s, rule.off_s), Latch(rule.hold_s, rule.off_s))
         self._unknown = Latch(rule.hold_s, rule.off_s)
-        self._level = 0
+        self._level, self._blind = 0, False
         self._announce = announce
         self._look = _Look()
         self._seen = False
@@ -100,7 +107,9 @@ class Watch:
         self._seen = True
         if self._learner is not None:
             self._learn(self._learner, figure, at)
-            return None
+            self._unknown.push(at.sensor_s, above=bool(figure.missing), below=not figure.missing)
+            verdict = self._unknown.raised or not self._announce
+            return self._turn(int(self._unknown.raised), at.wall_s) if verdict else None
         self._look = look = self._compare(figure)
         level = self._levels(look, at.sensor_s if self.rule.quantity != "signal_lost" else at.now_s)
         return self._turn(level, at.wall_s)
@@ -157,28 +166,32 @@ class Watch:
         rule, known, value, floor = self.rule, self.baseline, figure.value, figure.floor
         if rule.quantity == "frequency_shift" and known is not None:
             per_hz = 100 / known.mean if rule.unit == "%" else 1.0
-            shift = None if value is None else abs(value - known.mean) * per_hz
-            return _Look(shift, rule.limits, floor * per_hz, figure.missing)
+            value = None if value is None else abs(value - known.mean) * per_hz
+            floor *= per_hz
         limits = rule.limits
         if rule.against == "spread" and known is not None:
             limits = (known.mean + limits[0] * known.spread, known.mean + limits[1] * known.spread)
         elif rule.against == "percent" and known is not None:
             limits = (known.mean * (1 + limits[0] / 100), known.mean * (1 + limits[1] / 100))
+        if value is not None and value < floor and floor > _ABOVE * min(limits):
+            what = f"the noise floor of {floor:.2g} {rule.unit} is above the limit of {min(limits):.2g}: more light, a"
+            return _Look(None, limits, floor, f"{what} longer measure.seconds or a higher limit")
         return _Look(value, limits, floor, figure.missing)
 
     def _levels(self, look: _Look, seconds: float) -> int:
-        blind = self._unknown.push(seconds, above=look.value is None, below=look.value is not None)
+        self._unknown.push(seconds, above=look.value is None, below=look.value is not None)
         if look.value is not None:
             for latch, limit in zip(self._latches, look.limits, strict=True):
                 release = limit - self.rule.margin(limit)
                 above = look.value >= max(limit, look.floor)
                 latch.push(seconds, above=above, below=look.value < release or look.value < look.floor)
         raised = max((n + 1 for n, latch in enumerate(self._latches) if latch.raised), default=0)
-        return max(raised, 1) if blind else raised
+        return max(raised, 1) if self._unknown.raised else raised
 
     def _turn(self, level: int, wall_s: float) -> Change | None:
         before, self._level = self._level, level
-        if level == before and not self._announce:
+        was_blind, self._blind = self._blind, self._unknown.raised
+        if (level, self._blind) == (before, was_blind) and not self._announce:
             return None
         self._announce, self.acknowledged, self._since_wall_s = False, False, wall_s
         state: Literal["raised", "cleared"] = "raised" if level else "cleared"
@@ -187,15 +200,19 @@ class Watch:
         rule = self.rule
         return Change(
             rule.name, self.region, state, severity, rule.quantity, self._look.value, limit, rule.unit,
-            self._text(state, severity, limit),
+            self._text(state, severity, limit, again=was_blind and not self._blind),
         )  # fmt: skip
 
-    def _text(self, state: str, severity: str, limit: float | None) -> str:
+    def _text(self, state: str, severity: str, limit: float | None, *, again: bool) -> str:
         """One line for people."""
         look, rule = self._look, self.rule
         head = f"{self.region}: {rule.name} {severity if state == 'raised' else 'cleared'}"
+        if look.missing:
+            stands = any(latch.raised for latch in self._latches)
+            return f"{head}, {'stands but can no longer be seen: ' if stands else ''}{look.missing}"
+        head += ", seen again" if again else ""
         if look.value is None:
-            return f"{head}, {look.missing}"
+            return head
         if rule.quantity == "signal_lost" and state == "cleared":
             return f"{head}, readings come again"
         what = "no reading for" if rule.quantity == "signal_lost" else rule.quantity.replace("_", " ")

@@ -1,37 +1,20 @@
 """Eulerian magnification by the local phase of a Riesz pyramid."""
 
-from typing import ClassVar
-
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from spikemm.magnification.base import FrameMagnifier
-from spikemm.magnification.claim import Claim
 from spikemm.magnification.local_phase import CELL, Bands, CellInterpolator, LocalPhase, LocalPhaseMeter, phase_angle
 from spikemm.magnification.motion import smooth_cells
 from spikemm.magnification.options import MagnifierOptions
 from spikemm.magnification.riesz_pyramid import RieszPyramid
-from spikemm.magnification.temporal import BandPass
+from spikemm.magnification.turning import PhaseMagnifier, presence, significance
 from spikemm.response import KEPT, response_map
 
 __all__ = ["RieszMagnifier"]
 
-LIMIT, LOST = 2.0, 3.2
-"""Phase in rad by which a band may be turned: it is there up to the first, and faded out at the second."""
-
 CHANCE = 0.065
 """Power of a displacement by noise alone, times `LocalPhase.weight`, before the temporal filter."""
-
-FAINT, CLEAR = 2.2, 3.2
-"""A motion's power in units of what noise alone gives: nothing moves below the first, all above the second."""
-
-MEMORY_FRAMES = 64
-ENOUGH_FRAMES = 16
-"""Before so many frames have been averaged, a motion must stand out further."""
-
-RELIT_FRAMES = 32
-"""Frames after which the response is computed anew from the light."""
 
 FAR_PX, NEAR_FRAMES, FARTHEST_PX = 0.5, 8, 1.5
 """Mean displacement over some frames beyond which a nearer reference is taken, and one beyond which it is at once."""
@@ -40,7 +23,7 @@ LOST_COSINE = 0.3
 """Mean cosine of the phases below which the picture is another one."""
 
 
-class RieszMagnifier(FrameMagnifier):
+class RieszMagnifier(PhaseMagnifier):
     """Filter the local phase of every band in time and turn the band further by a multiple of it.
 
     Parameters
@@ -71,10 +54,6 @@ class RieszMagnifier(FrameMagnifier):
     frequency that dominates.
     """
 
-    claim: ClassVar[Claim] = Claim(gain=0.2, input_px=(0.02, 1.0), output_px=5.0, wavelength_px=6.0)
-
-    directional: ClassVar[bool] = True
-
     def __init__(self, options: MagnifierOptions) -> None:
         super().__init__(options)
         o = options
@@ -84,10 +63,10 @@ class RieszMagnifier(FrameMagnifier):
         self._guide = min(1, len(self._shapes) - 1)
 
     def _restart(self, frame: torch.Tensor) -> None:
+        super()._restart(frame)
         bands = self._divided(frame)
         self._meter = LocalPhaseMeter(self._pyramid, bands)
-        self._dominant = self._make_dominant()
-        self._frames = self._since = 0
+        self._since = 0
         self._carried = [torch.zeros_like(p.displacement) for p in self._meter.measure(bands)]
         self._mean = self._carried[self._guide]
         self._power = torch.zeros(sum(c[0].numel() for c in self._carried), device=frame.device)
@@ -97,15 +76,14 @@ class RieszMagnifier(FrameMagnifier):
         return Bands(values, [self._pyramid.gradient(v, level) for level, v in enumerate(values)])
 
     def _magnify(self, frame: torch.Tensor, seconds: float) -> torch.Tensor:
-        if self._frames % RELIT_FRAMES == 0:
-            self._respond(frame)
-        self._frames += 1
+        self._next_light(frame)
         bands = self._meter.reference if seconds == 0.0 else self._divided(frame)
         phases = self._meter.measure(bands)
         position = self._approach(bands, phases)
         moved = self._filter.step(self._joined(position), seconds)
         gates = self._gates(phases, moved, seconds)
-        shifts = self._parted(self._tuned(frame, moved, phases, gates, seconds) * self._fade())
+        tuned = self._tuned(frame, moved, lambda: _joined_weight(phases, gates), seconds)
+        shifts = self._parted(tuned * self._fade())
         turned = [
             (gate * (self.alpha - kept) / kept) * shift
             for gate, kept, shift in zip(gates, self._kept, shifts, strict=True)
@@ -153,53 +131,23 @@ class RieszMagnifier(FrameMagnifier):
 
     def _gates(self, phases: list[LocalPhase], moved: torch.Tensor, seconds: float) -> list[torch.Tensor]:
         """How far (h, w), 0 to 1, every level's cells move by more than noise."""
-        if seconds > 0.0:
-            share = 1.0 / min(self._frames, MEMORY_FRAMES)
-            self._power = torch.lerp(self._power, (moved * moved).sum(0), share)
-        chance = CHANCE * self._noise_passed(seconds) * max(1.0, ENOUGH_FRAMES / self._frames) ** 0.5
+        self._average((moved * moved).sum(0), seconds)
+        chance = self._by_chance(CHANCE, seconds)
         gates: list[torch.Tensor] = []
         for phase, power in zip(reversed(phases), reversed(self._parted(self._power)), strict=True):
-            ratio = smooth_cells((power * phase.weight)[None]) / chance
-            x = ((ratio - FAINT) / (CLEAR - FAINT)).clamp(0.0, 1.0)
-            gate = (x * x * (3.0 - 2.0 * x))[0]
+            gate = significance(smooth_cells((power * phase.weight)[None]) / chance)[0]
             if gates:
                 wide = interpolate(gates[-1][None, None], size=tuple(gate.shape), mode="bilinear", align_corners=False)
                 gate = torch.maximum(gate, wide[0, 0])
             gates.append(gate)
         return gates[::-1]
 
-    def _noise_passed(self, seconds: float) -> float:
-        """Variance of the filter's output for positions of variance 1, independent from frame to frame."""
-        if not isinstance(self._filter, BandPass):
-            return 2.0
-        # An order 2 Butterworth passes as much noise as an ideal band 1.11 times as wide.
-        return min(1.0, 1.11 * 2.0 * seconds * (self._filter.high_hz - self._filter.low_hz)) + 1e-12
-
-    def _tuned(
-        self,
-        frame: torch.Tensor,
-        moved: torch.Tensor,
-        phases: list[LocalPhase],
-        gates: list[torch.Tensor],
-        seconds: float,
-    ) -> torch.Tensor:
-        """Follow the frequency that dominates, and undo there what the filter does to amplitude and phase."""
-        if self._dominant is None or not isinstance(self._filter, BandPass) or not self._filter.passes(seconds):
-            return moved
-        undone = self._dominant.undo(moved, self._filter.response(self._dominant.hz, seconds), seconds)
-        settled = float(self._fade() == 1.0)
-        weight = torch.cat([(settled * p.weight * g).flatten() for p, g in zip(phases, gates, strict=True)])
-        if self._dominant.step(moved, weight, seconds):
-            self._respond(frame)
-        return undone
-
     def _turned(self, bands: Bands, phases: list[LocalPhase], shifts: list[torch.Tensor]) -> list[torch.Tensor]:
         """Turn every band by the phase of its shift; what is below the bands is moved."""
         turned = []
         for level, (phase, shift) in enumerate(zip(phases, shifts, strict=True)):
             angle = phase_angle(phase.wave, shift)
-            left = ((LOST - angle) / (LOST - LIMIT)).clamp(0.0, 1.0)
-            left = left * left * (3.0 - 2.0 * left)
+            left = presence(angle)
             along = left * torch.sinc(angle / np.pi) * shift
             factors = self._finer[level](torch.cat(((left * angle.cos())[None], along)))
             band, slope = bands.values[level], bands.slopes[level]
@@ -209,3 +157,7 @@ class RieszMagnifier(FrameMagnifier):
         rest, slope = bands.values[-1], bands.slopes[-1]
         shift = interpolate(shifts[-1][None], size=tuple(rest.shape), mode="bilinear", align_corners=False)[0]
         return [*turned, rest - (shift * slope).sum(0)]
+
+
+def _joined_weight(phases: list[LocalPhase], gates: list[torch.Tensor]) -> torch.Tensor:
+    return torch.cat([(phase.weight * gate).flatten() for phase, gate in zip(phases, gates, strict=True)])

@@ -1,22 +1,15 @@
 """Eulerian magnification by the local phase of a complex steerable pyramid."""
 
-from typing import ClassVar
-
 import torch
 from torch.nn.functional import interpolate, pad
 
-from spikemm.magnification.base import FrameMagnifier
-from spikemm.magnification.claim import Claim
 from spikemm.magnification.motion import DARK, smooth_cells
 from spikemm.magnification.options import MagnifierOptions
 from spikemm.magnification.steerable_pyramid import MARGIN, ORIENTATIONS, SteerablePyramid
-from spikemm.magnification.temporal import BandPass
+from spikemm.magnification.turning import PhaseMagnifier, presence, significance
 from spikemm.response import KEPT, response_map
 
 __all__ = ["SteerableMagnifier"]
-
-LIMIT, LOST = 2.0, 3.2
-"""Phase in rad by which a band may be turned: it is there up to the first, and faded out at the second."""
 
 QUIET, RISE = 0.25, 1.03
 """Part of a band that is surely as quiet as noise; growth a frame of the noise while nothing as quiet is seen."""
@@ -30,17 +23,8 @@ NOISE_SAY = 4.0
 CHANCE = 1.6
 """Power of a phase by noise alone, times that of the band over its noise, before the temporal filter."""
 
-FAINT, CLEAR = 2.2, 3.2
-"""A motion's power in units of what noise alone gives: nothing moves below the first, all above the second."""
 
-MEMORY_FRAMES, ENOUGH_FRAMES = 64, 16
-"""Frames over which a motion's power is averaged; before the second, it must stand out further."""
-
-RELIT_FRAMES = 32
-"""Frames after which the response is computed anew from the light."""
-
-
-class SteerableMagnifier(FrameMagnifier):
+class SteerableMagnifier(PhaseMagnifier):
     """Filter the phase of every complex coefficient in time and turn the coefficient by a multiple of it.
 
     Parameters
@@ -69,10 +53,6 @@ class SteerableMagnifier(FrameMagnifier):
     the filter's gain and phase and the front end's response are divided out at the frequency that dominates.
     """
 
-    claim: ClassVar[Claim] = Claim(gain=0.2, input_px=(0.02, 1.0), output_px=5.0, wavelength_px=6.0)
-
-    directional: ClassVar[bool] = True
-
     def __init__(self, options: MagnifierOptions) -> None:
         super().__init__(options)
         o = options
@@ -87,12 +67,11 @@ class SteerableMagnifier(FrameMagnifier):
         self._along = along[o.axis]
 
     def _restart(self, frame: torch.Tensor) -> None:
+        super()._restart(frame)
         self._values = self._joined(self._pyramid.split(frame))
         self._phase = torch.zeros_like(self._values.real)
         self._power = self._phase
         self._noise = torch.full_like(self._white, torch.inf)
-        self._dominant = self._make_dominant()
-        self._frames = 0
 
     @staticmethod
     def _joined(bands: list[torch.Tensor]) -> torch.Tensor:
@@ -102,9 +81,7 @@ class SteerableMagnifier(FrameMagnifier):
         return [b.view(shape) for b, shape in zip(torch.split(joined, self._counts), self._shapes, strict=True)]
 
     def _magnify(self, frame: torch.Tensor, seconds: float) -> torch.Tensor:
-        if self._frames % RELIT_FRAMES == 0:
-            self._respond(frame)
-        self._frames += 1
+        self._next_light(frame)
         values = self._values
         if seconds > 0.0:
             values = self._joined(self._pyramid.split(frame))
@@ -112,9 +89,9 @@ class SteerableMagnifier(FrameMagnifier):
         power = values.real.square() + values.imag.square()
         moved = self._smoothed(self._filter.step(self._phase, seconds), power)
         moved = moved * self._significance(moved, power, seconds)
-        turn = self._tuned(frame, moved, power, seconds) * (self._fade() * (self.alpha - self._kept) / self._kept)
-        left = ((LOST - turn.abs()) / (LOST - LIMIT)).clamp(0.0, 1.0)
-        change = values * (torch.polar(left * left * (3.0 - 2.0 * left), turn) - 1.0)
+        tuned = self._tuned(frame, moved[None], lambda: power, seconds)[0]
+        turn = tuned * (self._fade() * (self.alpha - self._kept) / self._kept)
+        change = values * (torch.polar(presence(turn.abs()), turn) - 1.0)
         return self._pyramid.add(frame, self._parted(change)).maximum(frame.clamp(max=0.0))
 
     def _advance(self, values: torch.Tensor) -> None:
@@ -151,32 +128,12 @@ class SteerableMagnifier(FrameMagnifier):
 
     def _significance(self, moved: torch.Tensor, power: torch.Tensor, seconds: float) -> torch.Tensor:
         """How far, 0 to 1, every coefficient moves by more than noise."""
-        if seconds > 0.0:
-            self._power = torch.lerp(self._power, moved * moved, 1.0 / min(self._frames, MEMORY_FRAMES))
-        chance = CHANCE * self._noise_passed(seconds) * max(1.0, ENOUGH_FRAMES / self._frames) ** 0.5
+        self._average(moved * moved, seconds)
+        chance = self._by_chance(CHANCE, seconds)
         parts = []
         for p, n in zip(self._parted(self._power * power), self._noise, strict=True):
-            ratio = smooth_cells(p[None])[0] / (chance * (n + DARK**2))
-            x = ((ratio - FAINT) / (CLEAR - FAINT)).clamp(0.0, 1.0)
-            parts.append(x * x * (3.0 - 2.0 * x))
+            parts.append(significance(smooth_cells(p[None])[0] / (chance * (n + DARK**2))))
         return self._joined(parts)
-
-    def _noise_passed(self, seconds: float) -> float:
-        """Variance of the filter's output for phases of variance 1, independent from frame to frame."""
-        if not isinstance(self._filter, BandPass):
-            return 2.0
-        # An order 2 Butterworth passes as much noise as an ideal band 1.11 times as wide.
-        return min(1.0, 1.11 * 2.0 * seconds * (self._filter.high_hz - self._filter.low_hz)) + 1e-12
-
-    def _tuned(self, frame: torch.Tensor, moved: torch.Tensor, power: torch.Tensor, seconds: float) -> torch.Tensor:
-        """Follow the frequency that dominates, and undo there what the filter does to amplitude and phase."""
-        if self._dominant is None or not isinstance(self._filter, BandPass) or not self._filter.passes(seconds):
-            return moved
-        gain = self._filter.response(self._dominant.hz, seconds)
-        undone = self._dominant.undo(moved[None], gain, seconds)[0]
-        if self._dominant.step(moved[None], power * float(self._fade() == 1.0), seconds):
-            self._respond(frame)
-        return undone
 
     def _respond(self, frame: torch.Tensor) -> None:
         """Learn what the front end keeps of the dominating frequency, at every coefficient."""

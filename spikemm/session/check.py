@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikemm.session.description import Description
+from spikemm.session.asked import lack_of
+from spikemm.session.description import Description, Trigger
 from spikemm.session.index import is_locked, read_index
 from spikemm.session.layout import INDEX
 from spikemm.session.steps import SessionSteps
@@ -49,15 +50,19 @@ class SessionCheck:
         ``blocks``: how many the index names; ``unreadable_blocks``: of these, not there as a whole;
         ``bad_blocks``: [start, stop) of each with wrong bytes; ``torn_bytes``: of a last record that was cut off;
         ``gaps``: first missing step and number; ``recording``: somebody is writing it; ``finished``: it was closed;
-        ``messages``: files of frames, readings and events, and whether they have an end; ``sound``: nothing is damaged
-        or cut off, whether or not there are gaps.
+        ``messages``: files of frames, readings and events, and whether they have an end; ``triggers``: what each asked
+        for, with how many of these steps are missing (``missing_before`` the first that is there, ``missing_inside``,
+        ``missing_after`` the last, where nobody is writing it) and how many seconds these are together (``missing_s``);
+        ``sound``: nothing is damaged or cut off, whether or not there are gaps; ``whole``: nothing is missing either
+        of what it has seen and what it was asked for. What is being written is whole while that holds so far.
         """
         folder = self.steps.folder
         index = read_index(folder / INDEX)
         origin = int(self.steps.records["step"][0])
         last = self.steps.records[-1]
         description = self.steps.description
-        return {
+        recording = is_locked(folder / INDEX)
+        found = {
             **_told(description),
             "first_step": origin,
             "stop_step": int(last["step"]) + int(last["steps"]),
@@ -66,20 +71,48 @@ class SessionCheck:
             "bad_blocks": [list(block) for block in self.bad_blocks],
             "torn_bytes": index.torn_bytes,
             "gaps": [[origin + gap.step, gap.missing] for gap in self.steps.timeline.gaps],
-            "recording": is_locked(folder / INDEX),
+            "recording": recording,
+            "triggers": [self._answered(trigger, recording) for trigger in description.triggers],
             "messages": {path.name: _has_end(path) for path in sorted(folder.glob("messages-*.mcap"))},
             "sound": self._is_sound(index.torn_bytes, description),
         }
+        return found | {"whole": _is_whole(found)}
+
+    def _answered(self, trigger: Trigger, recording: bool) -> dict[str, Any]:
+        """Return a trigger with what is missing of it; what is still to come is not."""
+        before, inside, after = lack_of(trigger, self.steps.records, self.bad_blocks)
+        after = 0 if recording else after
+        missing = {"missing_before": before, "missing_inside": inside, "missing_after": after}
+        return asdict(trigger) | missing | {"missing_s": (before + inside + after) / self.steps.description.rate_hz}
 
     def _is_sound(self, torn_bytes: int, description: Description) -> bool:
         whole = len(self.steps.records) == self.steps.blocks and not torn_bytes and not self.steps.trailing_bytes
-        return whole and not self.bad_blocks and description.ended is not None
+        ended = description.ended is not None and not description.failed
+        return whole and not self.bad_blocks and ended
 
 
 def _told(description: Description) -> dict[str, Any]:
     told = asdict(description)
-    kept = ("pipeline", "stream", "epoch", "started", "keep", "versions", "triggers", "why_ended", "steps_not_recorded")
+    kept = (
+        "pipeline",
+        "stream",
+        "epoch",
+        "started",
+        "keep",
+        "versions",
+        "triggers_left_out",
+        "why_ended",
+        "failed",
+        "steps_not_recorded",
+    )
     return {name: told[name] for name in kept} | {"finished": description.ended is not None}
+
+
+def _is_whole(facts: dict[str, Any]) -> bool:
+    intact = not facts["bad_blocks"] if facts["recording"] else facts["sound"]
+    asked = any(trigger["missing_s"] for trigger in facts["triggers"])
+    lost = facts["gaps"] or facts["steps_not_recorded"] or asked
+    return bool(intact and not lost and all(facts["messages"].values()))
 
 
 def _has_end(path: Path) -> bool:

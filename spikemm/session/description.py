@@ -14,6 +14,7 @@ from spikemm.whole_file import whole_file
 __all__ = ["Description", "Trigger"]
 
 _FORMAT, _VERSION = "spikemm session", 1
+_TRIGGER_STEPS = ("step", "first_step", "stop_step")
 _NUMBERS = ("height", "width", "rate_hz", "first_step", "started")
 
 
@@ -30,9 +31,9 @@ class Trigger:
     reason : str
         What it says, for people.
     first_step, stop_step : int
-        Steps [first, stop) that it asks for.
+        Steps [first, stop) that it asks for; none where everything is kept.
     missing_before : int
-        Steps at the beginning of these that the ring no longer held, or never had.
+        Steps at the beginning of these that are not in the session: no longer in memory, or never seen.
     """
 
     step: int
@@ -70,11 +71,15 @@ class Description:
     versions : dict
         Of the programs that wrote it.
     triggers : list of Trigger
-        Why it was kept.
+        Why it was kept; 1,000 at most.
+    triggers_left_out : int
+        Triggers between the last two of these.
     ended : float or None
         Seconds since 1970 at which it was finished; None while it is written, and for ever after a crash.
     why_ended : str
         Why it ends there.
+    failed : bool
+        Whether it ends there because it could not be written on.
     steps_not_recorded : int
         Steps inside it that came but could not be written in time.
     """
@@ -92,8 +97,10 @@ class Description:
     keep: Any = "all"
     versions: dict[str, str] = field(default_factory=dict)
     triggers: list[Trigger] = field(default_factory=list)
+    triggers_left_out: int = 0
     ended: float | None = None
     why_ended: str = ""
+    failed: bool = False
     steps_not_recorded: int = 0
 
     def save(self, folder: Path) -> None:
@@ -140,6 +147,9 @@ class Description:
             description = cls(**known)
         except (TypeError, AttributeError) as error:
             raise RecordingError(f"{path}: {error}: restore it from a copy of the session") from None
+        for trigger in description.triggers:
+            if not all(isinstance(getattr(trigger, name), int) for name in _TRIGGER_STEPS):
+                raise RecordingError(f"{path}: {trigger}: its steps are no whole numbers: restore it from a copy")
         for name in _NUMBERS:
             value = getattr(description, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:

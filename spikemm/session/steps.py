@@ -92,7 +92,8 @@ class SessionSteps:
     def _check(self, blocks: int) -> None:
         if not blocks:
             raise RecordingError(
-                f"{self.folder}: no spikes were recorded in this session: connect the camera to the port spikes"
+                f"{self.folder}: no spikes are in this session: it was cut off before the first of them, or no camera "
+                "is connected to the port spikes"
             )
         if not self.height or not self.width:
             raise RecordingError(f"{self.folder}: {self.height}×{self.width} pixels: its description is damaged")
@@ -117,7 +118,8 @@ class SessionSteps:
 
     def _notes(self, torn_bytes: int) -> tuple[str, ...]:
         notes = [
-            f"{self.folder}: {gap.missing} steps are missing from step {gap.step} on" for gap in self.timeline.gaps[:3]
+            f"{self.folder}: {gap.missing} steps are missing from step {gap.step} on, counted from its first"
+            for gap in self.timeline.gaps[:3]
         ]
         if len(self.timeline.gaps) > 3:
             notes.append(f"{self.folder}: and {len(self.timeline.gaps) - 3} more gaps")

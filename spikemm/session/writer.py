@@ -17,6 +17,8 @@ from spikemm.session.layout import INDEX, spikes_name
 
 __all__ = ["SessionWriter"]
 
+_TRIGGERS = 1000
+
 
 class SessionWriter:
     """A session that is being written.
@@ -126,23 +128,29 @@ class SessionWriter:
             self._index.sync()
 
     def trigger(self, trigger: Trigger) -> None:
-        """Note why the session is kept.
+        """Note why the session is kept; of very many, the first and the latest, and how many are between these.
 
         Raises
         ------
         OSError
             If that cannot be written.
         """
-        self.description.triggers.append(trigger)
+        triggers = self.description.triggers
+        if len(triggers) == _TRIGGERS:  # the description is written anew for each of them
+            triggers.pop()
+            self.description.triggers_left_out += 1
+        triggers.append(trigger)
         self.description.save(self.folder)
 
-    def close(self, why: str) -> None:
+    def close(self, why: str, *, failed: bool = False) -> None:
         """Finish the session.
 
         Parameters
         ----------
         why : str
             Why it ends here, for people.
+        failed : bool
+            Whether that is because it could not be written on.
 
         Raises
         ------
@@ -152,6 +160,7 @@ class SessionWriter:
         try:
             self._close_file()
             self.description.ended, self.description.why_ended = time.time(), why
+            self.description.failed = failed
             self.description.save(self.folder)
         finally:
             self._index.close()

@@ -3,13 +3,14 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.functional import max_pool2d
 
 from spikemm.batch import FrameBatch
 from spikemm.exceptions import OptionError, WindowError
 from spikemm.maps import MapSpec
 from spikemm.response import KEPT, highest_frequency
 from spikemm.vibration.block_peaks import BlockPeaks, dominant_peaks
-from spikemm.vibration.block_texture import Blocks, BlockTexture
+from spikemm.vibration.block_texture import REACH_PX, Blocks, BlockTexture
 from spikemm.vibration.record import RollingRecord
 from spikemm.vibration.region_record import response_of
 
@@ -29,7 +30,8 @@ class BlockMapper:
     weights come from the mean of the first frames, and then of every `seconds` of them; the displacement goes on where
     it was. A block that has changed, compared four times a record with the picture that its weights come from, claims
     nothing until the record is past that: gradients do not tell displacements of more than a pixel or two, and what
-    passes through does not vibrate. Memory is that of one record.
+    passes through does not vibrate. Nor does a block with a pixel that is no number near it, until the weights are of
+    numbers alone and the record is past that. Memory is that of one record.
 
     Parameters
     ----------
@@ -91,6 +93,7 @@ class BlockMapper:
         self._count = self._part_count = 0
         self._alike = torch.zeros(0, self._blocks.rows, self._blocks.columns)
         self._offset = self._moved = torch.zeros(())
+        self._torn = self._torn_weights = torch.zeros(self._blocks.rows, self._blocks.columns, dtype=torch.bool)
 
     @property
     def seconds(self) -> float:
@@ -133,6 +136,9 @@ class BlockMapper:
 
     def _add(self, frames: torch.Tensor) -> None:
         total = frames.sum(0)
+        if not bool(total.sum().isfinite()):
+            frames = self._mended(frames)
+            total = frames.sum(0)
         self._part = total if self._part is None else self._part + total
         self._part_count += len(frames)
         self._count += len(frames)
@@ -141,11 +147,19 @@ class BlockMapper:
             self._moved += moved.sum(0)
             self._record.push(moved.cpu().numpy())
 
+    def _mended(self, frames: torch.Tensor) -> torch.Tensor:
+        """Put 0 for pixels that are no numbers, and note the blocks in which they or their gradients are."""
+        torn = ~frames.isfinite()
+        near = max_pool2d(torn.any(0)[None].to(frames.dtype), 2 * REACH_PX + 1, stride=1, padding=REACH_PX)
+        self._torn = self._torn | (self._blocks.sums(near).sum(2)[0] > 0.0).cpu()
+        return frames.masked_fill(torn, 0.0)
+
     def _end_part(self) -> None:
         """Compare the mean of the last part of a record with what the weights come from."""
         assert self._part is not None, "frames came"
         if self._texture is not None:
             alike = self._texture.likeness(self._part / self._part_count).cpu()
+            alike[self._torn | self._torn_weights] = 0.0
             # One part more than a record has, since a record may begin in the middle of one.
             self._alike = torch.cat((self._alike, alike[None]))[-_PARTS - 1 :]
         self._sum = self._part if self._sum is None else self._sum + self._part
@@ -161,6 +175,7 @@ class BlockMapper:
         self._offset = -shown if before is None else before - shown
         self._moved = torch.zeros_like(shown)
         self._sum, self._count = None, 0
+        self._torn, self._torn_weights = torch.zeros_like(self._torn), self._torn
 
     def read(self, band_hz: tuple[float, float] | None = None) -> BlockPeaks:
         """Return the dominant peak of every block in the last record, of those inside a band where one is given.

@@ -49,7 +49,7 @@ class BlockPeaks:
         edge shows the part across it; 0 without a peak.
     floor_px : numpy.ndarray
         (rows, columns) float32: the least amplitude that can be claimed at the frequency of the peak, or where the
-        spectrum comes nearest to one; 0 where there is nothing to measure on.
+        spectrum comes nearest to one; 0 where there is nothing to measure on, or nothing steady.
     """
 
     hz: NDArray[np.float32]
@@ -112,7 +112,7 @@ def dominant_peaks(
     there = there & ((_at(size, direction, peak) > _ALONE * floor) | _accompanied(np.where(there, peak, _NOWHERE)))
     hz, px = _interpolated(mean, direction, peak, sigma, fps / len(displacement))
     left = np.maximum(np.take_along_axis(kept, peak[..., None], -1)[..., 0], KEPT)
-    known = textured.any(0) & np.isfinite(floor)
+    known = textured.any(0) & np.isfinite(floor) & steady
     found = (np.where(there, hz, 0.0), np.where(there, px / left, 0.0), np.where(known, floor / left, 0.0))
     return BlockPeaks(*(values.astype(np.float32) for values in found))
 

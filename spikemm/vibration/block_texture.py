@@ -8,7 +8,10 @@ from torch.nn.functional import pad
 from spikemm.maps import MapSpec
 from spikemm.response import effective_length
 
-__all__ = ["BlockTexture", "Blocks"]
+__all__ = ["REACH_PX", "BlockTexture", "Blocks"]
+
+REACH_PX = 3
+"""Pixels around one that its gradient is taken from."""
 
 _CHANCE = 4.0
 """Standard deviations by which instrument and gradient must agree: between independent noise of n pixels, a correlation
@@ -125,9 +128,10 @@ class BlockTexture:
 
 def _shifts(picture: torch.Tensor) -> dict[tuple[int, int], torch.Tensor]:
     height, width = picture.shape
-    wide = pad(picture[None, None], (3, 3, 3, 3), mode="replicate")[0, 0]
-    near = [(y, x) for y in range(-3, 4) for x in range(-3, 4)]
-    return {(y, x): wide[3 + y : 3 + y + height, 3 + x : 3 + x + width] for y, x in near}
+    far = REACH_PX
+    wide = pad(picture[None, None], (far, far, far, far), mode="replicate")[0, 0]
+    near = [(y, x) for y in range(-far, far + 1) for x in range(-far, far + 1)]
+    return {(y, x): wide[far + y : far + y + height, far + x : far + x + width] for y, x in near}
 
 
 def _gradient(picture: torch.Tensor) -> torch.Tensor:

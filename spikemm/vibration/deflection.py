@@ -21,7 +21,8 @@ class DeflectionShape:
     Everything that does not repeat at the frequency averages out: noise falls with the root of the record's frames.
     The loop has `phases` frames, spread evenly over 1/`apparent_hz` of sensor time; it has no part of what the front
     end's window takes off, so its frames are those of an instant. From record to record the loop keeps its phase, so a
-    frequency that is a little off does not make it jump. Memory is that of two cycles of seven pictures.
+    frequency that is a little off does not make it jump. A pixel that is no number counts as dark. Memory is that of
+    two cycles of seven pictures.
 
     Parameters
     ----------
@@ -152,7 +153,7 @@ class DeflectionShape:
         return 0 if last is None else max(0, numbers[0] - last - self.out_hop)
 
     def _add(self, frames: torch.Tensor, steps: NDArray[np.int64]) -> None:
-        self._sum.push(frames, steps)
+        self._sum.push(frames.nan_to_num(0.0, 0.0, 0.0), steps)
         self._left -= len(frames)
         if self._left == 0:
             cycle = self._mean_cycle()

@@ -22,7 +22,16 @@ _EXPLAINED = 0.05
 _JUDGED_FRAMES = 16
 """Newest frames whose majority tells whether the region still shows: one frame's contrast is noisy."""
 
+_SETTLED_FRAMES = 32
+"""First frames whose mean becomes the reference: the noise of a single one would be taken for the picture."""
+
 _NEARLY_ALL = 0.8
+_CHANCE, _CHANCE_SPREAD = 4.0, 0.122
+"""Standard deviations by which contrast must exceed what a fixed pattern has by chance, as that is subtracted; and such
+a deviation for one pixel of variance 1: √(2·mean(k_x⁴·exp(−2k²))) over all wave numbers k, for the derivative of a
+picture smoothed twice by 1 px."""
+
+_NOTHING = 1e-12
 _BRIGHTER = 10.0
 """A reference so much darker than what came after is mostly noise."""
 
@@ -38,19 +47,24 @@ class Displacements(NamedTuple):
         (n, regions, 2) float64, x and y; content to the right and down positive.
     hidden : numpy.ndarray
         (regions,) bool: nothing to measure by; the displacement stays where it was last.
+    settled : numpy.ndarray
+        (regions,) bool: these displacements, and those to come, are against the mean of many frames. Those before,
+        against a single one, may be off by some ten per cent.
     """
 
     steps: NDArray[np.int64]
     px: NDArray[np.float64]
     hidden: NDArray[np.bool_]
+    settled: NDArray[np.bool_]
 
 
 class DisplacementTracker:
     """Measure the displacement of regions in frames that no magnification has touched, one shift a region.
 
     The first frame is the reference, and so is the first one after a gap, whose displacements go on from the last
-    ones. A region that does not show (dark, without contrast, hidden, with pixels that are no numbers) gets another
-    reference until it does. Costs two multiply-adds a pixel and component; a region that has moved by more than a pixel
+    ones; the mean of 32 frames takes its place, by their displacements made sharp. A region that does not show (dark,
+    without contrast but the sensor's own pattern, hidden, with pixels that are no numbers) gets another reference until
+    it does. Costs two multiply-adds a pixel and component; a region that has moved by more than a pixel
     is followed.
 
     Parameters
@@ -93,10 +107,11 @@ class DisplacementTracker:
         for i, region in enumerate(self._regions):
             px[:, i] = region.follow(batch.pixels) + self._origin[i]
         hidden = np.array([not region.shows for region in self._regions], bool)
+        settled = np.array([region.settled for region in self._regions], bool)
         px[:, hidden] = self._last[hidden]
         self._last = px[-1].copy()
         self._renew(batch.pixels[-1])
-        return Displacements(batch.steps, px, hidden)
+        return Displacements(batch.steps, px, hidden, settled)
 
     def _renew(self, newest: torch.Tensor) -> None:
         """Take the newest frame for the reference of what does not show."""
@@ -108,8 +123,7 @@ class DisplacementTracker:
 
     def _seen_in(self, frame: torch.Tensor, rois: Sequence[Roi]) -> "list[_Region]":
         first = frame.cpu().numpy().astype(np.float64)
-        spread = pattern_spread(np.where(np.isfinite(first), first, 0.0))
-        return [_Region(first, roi, spread, self._device) for roi in rois]
+        return [_Region(first, roi, _spread(first), self._device) for roi in rois]
 
 
 class _Region:
@@ -117,21 +131,57 @@ class _Region:
 
     def __init__(self, first: NDArray[np.float64], roi: Roi, spread: float, device: str) -> None:
         check_roi(roi, *first.shape)
-        self._roi = roi
-        finite = np.isfinite(first)
-        first = np.where(finite, first, 0.0)
-        self._template = Template(first, roi, pattern=spread)
-        self._tests = torch.from_numpy(self._template.tests).to(device, torch.float32 if device != "cpu" else None)
+        self._roi, self._device = roi, device
         x, y, wide, high = roi
-        self._level = torch.from_numpy(first[y : y + high, x : x + wide]).to(self._tests)
         self._low = np.array([-x, -y])
         self._high = np.array([first.shape[1] - wide - x, first.shape[0] - high - y])
         self._shift = np.zeros(2, int)
-        self._blank = not (finite[y : y + high, x : x + wide].all() and self._template.visible.any())
-        self._own = float(self._template.tests[3] @ first[y : y + high, x : x + wide].ravel())
         self._recent: deque[bool] = deque(maxlen=_JUDGED_FRAMES)
-        self._found = not self._blank
         self._whole = True
+        self._sum: torch.Tensor | None = None
+        self._moves = np.zeros((0, 2))
+        self._young = _SETTLED_FRAMES
+        self._refer(first, spread)
+        self._visible = self._template.visible
+        self._found = not self._blank
+
+    def _refer(self, picture: NDArray[np.float64], spread: float) -> None:
+        """Take a picture, with `spread` of a fixed pattern or noise in it, for the reference."""
+        finite = np.isfinite(picture)
+        picture = np.where(finite, picture, 0.0)
+        self._template = Template(picture, self._roi, pattern=spread)
+        on_device = torch.float32 if self._device != "cpu" else None
+        self._tests = torch.from_numpy(self._template.tests).to(self._device, on_device)
+        x, y, wide, high = self._roi
+        here = picture[y : y + high, x : x + wide]
+        self._level = torch.from_numpy(here).to(self._tests)
+        self._own = float(self._template.tests[3] @ here.ravel())
+        self._chance = _CHANCE * _CHANCE_SPREAD * spread**2 * float(np.sqrt((here**4).sum()))
+        self._blank = not (finite[y : y + high, x : x + wide].all() and self._template.visible.any())
+
+    def _settle(self, frames: torch.Tensor, found: NDArray[np.float64]) -> None:
+        """Take the mean of the first frames, (n, H, W) in which the region was `found`, for the reference."""
+        self._young -= len(frames)
+        near = self._shown & (np.abs(found).max(axis=1) <= _NEAR_PX)
+        if not self._blank and near.any():
+            total = frames[torch.from_numpy(near).to(frames.device)].sum(0)
+            self._sum = total if self._sum is None else self._sum + total
+            self._moves = np.concatenate((self._moves, found[near]))
+        if self.settled and self._sum is not None:
+            picture = self._sum.cpu().numpy().astype(np.float64) / len(self._moves)
+            self._refer(picture, _spread(picture))
+            self._template.sharpen(self._moves)
+            self._visible = self._standing_out()
+        if self.settled:
+            self._blank = self._blank or self._sum is None or not self._visible.any()
+            self._sum = None
+
+    def _standing_out(self) -> NDArray[np.float64]:
+        """Return the projection (2, 2) on the directions whose contrast is more than a fixed pattern's by chance."""
+        inverse = -self._template.linear(np.eye(4))[:2, :2]
+        contrast, vectors = np.linalg.eigh(np.linalg.pinv(inverse, rcond=_NOTHING, hermitian=True))
+        seen = vectors[:, contrast > max(self._chance, _NOTHING)]
+        return np.asarray(seen @ seen.T)
 
     @property
     def shows(self) -> bool:
@@ -139,22 +189,39 @@ class _Region:
         return self._found and self._whole
 
     @property
-    def judged(self) -> bool:
-        """Whether enough frames were compared with the reference, or it can show none."""
-        return self._blank or len(self._recent) == _JUDGED_FRAMES
+    def settled(self) -> bool:
+        """Whether the reference is a mean of many frames."""
+        return self._young == 0
 
     @property
     def stale(self) -> bool:
         """Whether another reference is needed."""
-        return self.judged and not self._found
+        return self.settled and not self._found
 
     def doubt(self) -> None:
-        """Show nothing until enough frames were compared with the reference."""
+        """Show nothing until the reference has settled."""
         self._found = False
 
     def follow(self, frames: torch.Tensor) -> NDArray[np.float64]:
         """Return the displacement (n, 2) in (n, H, W) frames."""
-        self._shown, self._whole = np.zeros(len(frames), bool), True
+        self._whole = True
+        parts = [part for part in (frames[: self._young], frames[self._young :]) if len(part)]
+        return np.concatenate([self._follow(part) for part in parts])
+
+    def _follow(self, frames: torch.Tensor) -> NDArray[np.float64]:
+        start = self._shift
+        found = self._looked_for(frames)
+        if not self.settled:
+            self._settle(frames, found)
+            if self.settled:
+                self._shift = start
+                found = self._looked_for(frames)
+        self._judge()
+        return np.asarray(found @ self._visible)
+
+    def _looked_for(self, frames: torch.Tensor) -> NDArray[np.float64]:
+        """Return where the region is in each frame, (n, 2)."""
+        self._shown = np.zeros(len(frames), bool)
         found = self._beside(frames)
         at = 0
         while (beyond := np.flatnonzero(np.abs(found[at:] - self._shift).max(axis=1) > _NEAR_PX)).size:
@@ -162,13 +229,12 @@ class _Region:
             self._move(frames[at], found[at])
             found[at:] = self._beside(frames[at:])
             at += 1
-        self._judge()
-        return np.asarray(found @ self._template.visible)
+        return found
 
     def _judge(self) -> None:
-        """Go by the majority of the newest frames, a full number of them; after a doubt by nearly all."""
+        """Go by the majority of a full number of newest frames; after a doubt, once settled, by nearly all."""
         self._recent.extend(self._shown.tolist())
-        if self.judged:
+        if len(self._recent) == _JUDGED_FRAMES and (self._found or self.settled):
             least = 0.5 if self._found else _NEARLY_ALL
             self._found = not self._blank and sum(self._recent) > least * len(self._recent)
 
@@ -211,3 +277,7 @@ class _Region:
 
     def _difference(self, frame: torch.Tensor, shift: NDArray[np.int64]) -> float:
         return float((self._crop(frame, shift) - self._level).var() / self._level.var().clamp(min=1e-12))
+
+
+def _spread(picture: NDArray[np.float64]) -> float:
+    return pattern_spread(np.where(np.isfinite(picture), picture, 0.0))

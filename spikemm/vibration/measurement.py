@@ -14,10 +14,10 @@ from spikemm.reconstruction import make_front_end
 from spikemm.recording import Recording
 from spikemm.vibration.projection import Projection, project
 from spikemm.vibration.region_record import RegionRecord
-from spikemm.vibration.spectrum import Analysis, analyse
+from spikemm.vibration.spectrum import Analysis, analyse, searched_band
 from spikemm.vibration.template import Roi, check_roi
 
-__all__ = ["LONGEST_S", "Measurement", "measure_recording", "part_of"]
+__all__ = ["LONGEST_S", "Measurement", "check_band", "measure_recording", "part_of"]
 
 LONGEST_S = 4.0
 """Seconds that are measured at once; a machine is rarely as steady for longer."""
@@ -28,6 +28,7 @@ _HIGHEST = 0.3
 
 _FRONT, _HOP = FrontSpec("interval", 16), 8
 _CHUNK_STEPS = 2048
+_FEWEST_STEPS = 16
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def measure_recording(
     check_roi(roi, recording.height, recording.width)
     calibration = calibration or calibration_of(recording)
     part = part_of(recording, start_s, seconds)
+    check_band(recording, part, band_hz)
     if front is None:
         found = project(
             recording, roi, start=part.start, stop=part.stop, calibration=calibration, on_progress=on_progress
@@ -130,6 +132,12 @@ def part_of(recording: Recording, start_s: float, seconds: float | None) -> rang
         raise OptionError(f"{seconds:g} s to measure: take more than 0 and at most {LONGEST_S:g} s at once")
     longest = max(1, round((seconds or _USUAL_S) * recording.rate_hz))
     return next(recording.timeline.pieces(longest, round(start_s * recording.rate_hz)))
+
+
+def check_band(recording: Recording, part: range, band_hz: tuple[float, float] | None) -> None:
+    """Raise OptionError where no part of a recording with as many steps shows a band, however it is measured."""
+    hz = np.fft.rfftfreq(max(len(part), _FEWEST_STEPS), 1.0 / recording.rate_hz)
+    searched_band(hz, np.ones_like(hz), recording.rate_hz, band_hz)
 
 
 def _projected(recording: Recording, part: range, found: Projection, band_hz: tuple[float, float] | None) -> Analysis:

@@ -15,8 +15,9 @@ from scipy.signal.windows import tukey
 from spikemm.calibration import Calibration
 from spikemm.exceptions import RecordingError
 from spikemm.recording import Recording
-from spikemm.vibration.consensus import Spectra
+from spikemm.vibration.consensus import Singles, Spectra
 from spikemm.vibration.noise import NoiseFloor
+from spikemm.vibration.pixel_spectra import PixelSpectra
 from spikemm.vibration.region_bits import RegionBits
 from spikemm.vibration.spectrum import TAPER
 from spikemm.vibration.template import FURTHEST_PX, MARGIN_PX, Roi, Template, check_roi, pattern_spread
@@ -59,6 +60,7 @@ class Projection:
         part: NDArray[np.int64],
         rate_hz: float,
         dark: Floats,
+        pixels: PixelSpectra,
     ) -> None:
         projections = sums.sum(axis=1, dtype=np.float64) - dark
         lamp = _lamp(template.linear(projections)[:, 2], rate_hz)
@@ -72,7 +74,9 @@ class Projection:
             smooth = np.clip(spectra.clear(shown - excess[:, :2]), -FURTHEST_PX, FURTHEST_PX)
         self._spectra = Spectra(_shown(template, sums, lamp))
         shares = template.shares(part, sums.shape[1])
-        self.px = self._spectra.agreed(shown, shares, smooth) - excess[:, :2]
+        each = template.shares(np.arange(pixels.pixels), pixels.pixels)
+        singles = Singles(pixels, _first_order(template).T, each, lamp)
+        self.px = self._spectra.agreed(shown, shares, smooth, singles) - excess[:, :2]
         taper = tukey(len(sums), TAPER)
         taken = excess[:, :2] + (lamp - 1.0) * shown
         self._taken = 2.0 * np.abs(np.fft.rfft(taken * taper[:, None], axis=0)) / taper.sum()
@@ -106,7 +110,7 @@ def project(
     Parameters
     ----------
     recording : Recording
-        Read twice.
+        Read twice, and a third time where a vibration is not far above the noise.
     roi : Roi
         8×8 px or more.
     start, stop : int
@@ -115,7 +119,7 @@ def project(
         The sensor's fixed pattern. Without it the pattern's power is told from the picture, and its influence on the
         amplitude subtracted.
     on_progress : callable, optional
-        Called with the steps done and the steps in all, both readings counted.
+        Called with the steps done and the steps in all, the first two readings counted.
 
     Raises
     ------
@@ -142,7 +146,8 @@ def project(
     for at, part in _read(recording, start, stop):
         sums.append(bits.weigh(part, weights, group, groups))
         report(at + len(part) - start + stop - start, 2 * (stop - start))
-    return Projection(template, np.concatenate(sums), group[bits.byte], recording.rate_hz, weights @ dark)
+    pixels = PixelSpectra(bits, weights, lambda: (part for _, part in _read(recording, start, stop)))
+    return Projection(template, np.concatenate(sums), group[bits.byte], recording.rate_hz, weights @ dark, pixels)
 
 
 def _read(recording: Recording, start: int, stop: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
@@ -197,8 +202,12 @@ def _deal(byte: NDArray[np.int64], tests: Floats, count: int, groups: int) -> ND
 
 def _shown(template: Template, sums: NDArray[np.float32], lamp: Floats) -> NDArray[np.float32]:
     """Return what each group shows of the displacement, to first order: (n, groups, 2)."""
-    weights = template.linear(np.eye(4))[:, :2].astype(np.float32)
-    return np.asarray(sums @ weights / lamp[:, None].astype(np.float32))
+    return np.asarray(sums @ _first_order(template).astype(np.float32) / lamp[:, None].astype(np.float32))
+
+
+def _first_order(template: Template) -> Floats:
+    """Return what the projections show of the displacement, to first order: (4, 2)."""
+    return template.linear(np.eye(4))[:, :2]
 
 
 def _lamp(gain: Floats, rate_hz: float) -> Floats:

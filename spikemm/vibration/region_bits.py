@@ -75,6 +75,12 @@ class RegionBits:
             _weigh(np.ascontiguousarray(part.T), table, group, sums[:, start : start + _MOST_STEPS])
         return sums.transpose(1, 0, 2)
 
+    def unpack(self, packed: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return 1 where a pixel of the region fires in (n, ⌈H·W/8⌉) `packed`, 0 elsewhere: (n, pixels) float32."""
+        check_packed(packed, *self._size)
+        bits = np.unpackbits(packed[:, self._index], axis=1, bitorder="little")
+        return np.asarray(bits[:, self._bit], np.float32)
+
     def _at_bits(self, weights: NDArray[np.float64]) -> NDArray[np.float32]:
         """Lay (4, pixels) out as (bytes, 8, 4), 0 for bits outside the region."""
         spread = np.zeros((self.bytes * 8, 4), np.float32)

@@ -51,8 +51,9 @@ def response_of(front: MapSpec, length_steps: Any, rate_hz: float) -> Callable[[
 class RegionRecord:
     """Follow one region through evenly sampled frames and keep its last displacements.
 
-    A gap starts the record anew, and so does a region that begins or ceases to show: while it does not, the record is
-    one of no movement at all, for which an analysis states an infinite noise floor. Memory is that of the record.
+    A gap starts the record anew, and so does a region that begins or ceases to show, or whose reference has settled.
+    While it does not show, the record is one of no movement at all, for which an analysis states an infinite noise
+    floor. Memory is that of the record.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ class RegionRecord:
         self._tracker = DisplacementTracker([roi], device=device)
         self._record = RollingRecord(length, (2,))
         self._newest = 0
-        self._hidden = False
+        self._hidden = self._settled = False
         self._light: torch.Tensor | None = None
         self._frames = 0
 
@@ -111,8 +112,10 @@ class RegionRecord:
         if batch.gap:
             self.reset()
         found = self._tracker.push(batch)
-        if bool(found.hidden[0]) != self._hidden:
-            self._hidden = not self._hidden
+        hidden, settled = bool(found.hidden[0]), bool(found.settled[0])
+        begins = hidden != self._hidden or (settled and not self._settled and not hidden)
+        self._hidden, self._settled = hidden, settled
+        if begins:
             self._record.reset()
             self._light, self._frames = None, 0
         if self._frames < _SETTLED_FRAMES:
@@ -128,8 +131,15 @@ class RegionRecord:
 
     @property
     def _length_steps(self) -> float:
+        if self._hidden:
+            return 0.0  # darkness seems to be averaged for long, and would put any band out of reach
         assert self._light is not None, "no frames yet"
         return region_length(self._light / self._frames, self._front)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the region shows nothing to measure by."""
+        return self._hidden
 
     @property
     def full(self) -> bool:
@@ -165,5 +175,5 @@ class RegionRecord:
     def highest_hz(self) -> float:
         """Highest frequency that the frames show of this region: half their rate, or what their window keeps."""
         least = KEPT**0.5 if self._front.name == "isi" else KEPT
-        by_window = highest_frequency(self._length_steps, self._rate_hz, least)
-        return min(0.5 * self._rate_hz / self._hop, by_window)
+        nyquist, length = 0.5 * self._rate_hz / self._hop, self._length_steps
+        return min(nyquist, highest_frequency(length, self._rate_hz, least)) if length else nyquist

@@ -184,7 +184,7 @@ def severity_of(velocities: list[Velocity], machine: Machine | None, *, scaled: 
     Parameters
     ----------
     velocities : list of Velocity
-        Along x and y; empty without a scale.
+        Along x and y; empty without a scale, and where nothing shows.
     machine : Machine or None
         None: not asked for.
     scaled, housing : bool
@@ -194,6 +194,7 @@ def severity_of(velocities: list[Velocity], machine: Machine | None, *, scaled: 
         (machine is not None, "no machine is given: state its group and support"),
         (scaled, "no scale is given: state how large a pixel is on the machine"),
         (housing, "the region is not marked as a point of the housing, for which alone the zones are made"),
+        (velocities, "the region shows nothing to measure by: it has no contrast"),
     ):
         if not there:
             return Severity(None, f"no zone: {reason}")

@@ -14,7 +14,7 @@ from spikemm.response import KEPT
 from spikemm.vibration.noise import NoiseFloor
 from spikemm.vibration.tones import Tone, fit_tones
 
-__all__ = ["FEWEST_CYCLES", "TAPER", "Analysis", "AxisAnalysis", "Credible", "Peak", "analyse"]
+__all__ = ["FEWEST_CYCLES", "TAPER", "Analysis", "AxisAnalysis", "Credible", "Peak", "analyse", "searched_band"]
 
 FEWEST_CYCLES = 4.0
 """Slower than so many cycles in a record is a drift, not a vibration."""
@@ -69,7 +69,7 @@ class AxisAnalysis:
     Attributes
     ----------
     rms_px, peak_to_peak_px : float
-        Of the waveform, noise included.
+        Of the vibration: all peaks together, without the noise around them; 0 where there is none.
     noise_floor_px : float
         The least amplitude that this record can show, at the middle (in octaves) of the band: noise alone passes it
         once in 10,000 records. No peak is below it; where the noise is higher a peak must pass that as well. Infinite
@@ -81,7 +81,8 @@ class AxisAnalysis:
     spectrum, frequencies_hz : numpy.ndarray
         (m,) float64 amplitude in px, and where.
     waveform : numpy.ndarray
-        (n,) float64 px: the displacement within the band, corrected for what the window keeps at each frequency.
+        (n,) float64 px: the displacement within the band, noise included, corrected for what the window keeps at each
+        frequency.
     """
 
     rms_px: float
@@ -162,14 +163,31 @@ def analyse(
     keeps = np.vectorize(kept or (lambda hz: 1.0), otypes=[float])
     frequencies = np.fft.rfftfreq(len(px), 1.0 / fps)
     response = keeps(frequencies)
-    band = _band(frequencies, response, fps, band_hz)
+    band = searched_band(frequencies, response, fps, band_hz)
     sides = [_Axis(px[:, i], fps, response, band, partial(credible or _any, i)) for i in range(2)]
     analyses = [side.result(other.strongest, keeps, start_s) for side, other in zip(sides, sides[::-1], strict=True)]
     return Analysis(analyses[0], analyses[1], fps, band)
 
 
-def _band(frequencies: Floats, response: Floats, fps: float, asked: tuple[float, float] | None) -> tuple[float, float]:
-    """Return what is searched: asked for, neither drift nor erased by the window, nor at the end of the spectrum."""
+def searched_band(
+    frequencies: Floats, response: Floats, fps: float, asked: tuple[float, float] | None
+) -> tuple[float, float]:
+    """Return what is searched: asked for, neither drift nor erased by the window, nor at the end of the spectrum.
+
+    Parameters
+    ----------
+    frequencies, response : numpy.ndarray
+        Bins of the record's spectrum in Hz, and what the samples keep of an amplitude there.
+    fps : float
+        Samples per second.
+    asked : tuple of float or None
+        None: all that there is.
+
+    Raises
+    ------
+    OptionError
+        Nothing is left.
+    """
     resolution = fps / (2 * (len(frequencies) - 1))
     lowest = FEWEST_CYCLES * resolution
     erased = np.flatnonzero(response < KEPT)
@@ -264,8 +282,8 @@ class _Axis:
         within = self._within()
         amplitudes = 2.0 * np.sqrt(self._spectrum(self._detrended, 1)) / self._taper.sum() / self._response
         return AxisAnalysis(
-            rms_px=float(within.std()),
-            peak_to_peak_px=float(np.ptp(within)),
+            rms_px=float(np.sqrt(0.5 * sum(p.px**2 for p in peaks))),
+            peak_to_peak_px=float(np.ptp(self._together(peaks, start_s))),
             noise_floor_px=floor,
             noise_density_px_per_sqrt_hz=density,
             peaks=tuple(sorted(peaks, key=lambda p: -p.px)),
@@ -290,6 +308,11 @@ class _Axis:
             abs(tone.hz - other.hz) < 0.5 * self._resolution and tone.amplitude < _CROSSTALK * other.amplitude
             for other in others
         )
+
+    def _together(self, peaks: list[Peak], start_s: float) -> Floats:
+        """Return the sum of the peaks, at the times of the record."""
+        angle = 2.0 * np.pi * (start_s + np.arange(len(self._left)) / (self._resolution * len(self._left)))
+        return sum((p.px * np.sin(p.hz * angle + np.radians(p.phase_deg)) for p in peaks), np.zeros_like(angle))
 
     def _within(self) -> Floats:
         """Return the displacement within the band, corrected for the window.

@@ -4,8 +4,10 @@ import threading
 
 import msgspec
 import pytest
+import zmq
 
 from engine.control import ControlClient, ControlServer
+from engine.control_link import ControlLink
 from engine.exceptions import ControlError, LinkError
 
 
@@ -97,3 +99,21 @@ def test_one_client_is_used_up_and_the_next_is_served(server, tmp_path):
             thread = answering(server, [lambda who, asked: server.answer(who, asked["id"], result=asked["n"])])
             assert client.request("echo", n=number) == number
             thread.join()
+
+
+def test_a_supervisor_that_does_not_listen_holds_up_no_child(tmp_path):
+    with zmq.Context() as context, context.socket(zmq.DEALER) as line, context.socket(zmq.ROUTER) as supervisor:
+        line.linger = supervisor.linger = 0
+        line.sndhwm = 2
+        line.connect(f"ipc://{tmp_path}/late")
+        link = ControlLink(line, lock=threading.Condition(), wake=lambda: None, process="sink", incarnation=0)
+        for number in range(20):
+            link.send("report", number=number)
+        link.pump()  # in the thread that serves the links as well
+        supervisor.bind(f"ipc://{tmp_path}/late")
+        told = []
+        while len(told) < 20:
+            link.pump()
+            while supervisor.poll(10):
+                told.append(msgspec.msgpack.decode(supervisor.recv_multipart()[1])["number"])
+        assert told == list(range(20))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from engine import Live, Message, Policy, Sink, Source, Stage, array
+from engine import Live, Message, Policy, Sink, Source, Stage, array, node_with
 from engine.exceptions import PipelineError
 from engine.pipeline import load_pipeline, parse_pipeline
 from engine.plans import Planner
@@ -54,6 +54,13 @@ class Filter(Stage):
     @classmethod
     def wants(cls, options: Any, wanted: frozenset[str]) -> frozenset[str]:
         return wanted | {f"alpha:{options.alpha:g}"}
+
+
+class Tuner(Sink):
+    class Options(msgspec.Struct, forbid_unknown_fields=True):
+        tunes: Annotated[str | None, msgspec.Meta(description="Whom."), node_with("alpha")] = None
+
+    accepts = Sound
 
 
 class Loudspeaker(Sink):
@@ -136,8 +143,13 @@ def test_a_policy_may_differ_from_port_to_port():
     mixed = console(both, policy={"light": {"drop_oldest": 3}})
     assert [str(edge.policy) for edge in mixed.edges()] == ["latest", "drop_oldest: 3"]
     assert [str(edge.policy) for edge in console(both, policy="block").edges()] == ["block: 2 s"] * 2
-    with pytest.raises(PipelineError, match=r"policy \{'smell': 'latest'\} is none of"):
-        console(both, policy={"smell": "latest"})
+    for policy, complaint in (
+        ({"ligth": "latest", "sound": "block"}, r"policy: unknown key 'ligth'; did you mean 'light'\?"),
+        ({"light": "newest"}, "policy 'newest' is none of"),
+        ({}, r"policy \{\} is none of"),
+    ):
+        with pytest.raises(PipelineError, match=complaint):
+            console(both, policy=policy)
 
 
 def test_an_optional_port_may_stay_unconnected_and_one_name_goes_where_its_kind_fits():
@@ -212,6 +224,24 @@ def test_ports_are_those_of_the_node():
 def test_an_entry_that_cannot_run_is_refused(changes, complaint):
     with pytest.raises(PipelineError, match=complaint):
         parse(trio(**changes))
+
+
+@pytest.mark.parametrize(
+    ("tunes", "complaint"),
+    [
+        ("fliter", r"nodes\.tuner\.tunes: no node 'fliter'; did you mean 'filter'\?"),
+        ("loud", r"nodes\.tuner\.tunes: no node 'loud'; known: filter"),
+        ("mic", r"nodes\.tuner\.tunes: 'mic' has no live option alpha; known: filter"),
+        ("tuner", r"nodes\.tuner\.tunes: 'tuner' has no live option alpha"),
+    ],
+)
+def test_an_option_that_names_another_node_must_name_one_that_can_be_steered(tunes, complaint):
+    tuner = {"type": "cast:Tuner", "inputs": "mic"}
+    assert parse(trio() | {"tuner": tuner | {"tunes": "filter"}}).graph.nodes["tuner"].options.tunes == "filter"
+    with pytest.raises(PipelineError, match=complaint):
+        parse(trio() | {"tuner": tuner | {"tunes": tunes}})
+    with pytest.raises(PipelineError, match="no node of this pipeline has a live option alpha"):
+        parse({"mic": {"type": "cast:Microphone"}, "tuner": tuner | {"tunes": tunes}})
 
 
 def test_a_sink_cannot_be_read_from():
@@ -356,6 +386,13 @@ def test_a_node_is_asked_for_its_own_check_on_the_host_that_runs_it_alone():
             "a",
             ["mic", "filter"],
             "chain mic → filter: its nodes are on different hosts",
+        ),
+        (
+            trio(mic={"host": "a", "endpoint": "tcp://127.0.0.1:1"}, filter={"host": "b"}, speaker={"host": "b"})
+            | {"tuner": {"type": "cast:Tuner", "inputs": "mic", "tunes": "filter", "host": "a"}},
+            "a",
+            [],
+            r"nodes\.tuner\.tunes: 'filter' runs on another host, and options are set within one; give both",
         ),
     ],
 )

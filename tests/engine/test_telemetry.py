@@ -21,21 +21,21 @@ def test_totals_add_up_and_the_rest_is_of_the_last_life():
         beat=9,
         rss_mb=90.0,
         cpu_s=2.0,
-        members=[MemberReport("camera", 5, 5, 1.0, 50, {"lost": 1, "late": 2}, {"scene": "old"})],
+        members=[MemberReport("camera", 5, 5, 1.0, 50, {"lost": 1, "late": 2, "ms_max": 9}, {"scene": "old"})],
         outlets=[outlet(sent=5, delivered=4, lost=1, in_flight=0, bytes=50, blocked_s=0.5)],
     )
     after = ProcessReport(
         beat=3,
         rss_mb=70.0,
         cpu_s=1.0,
-        members=[MemberReport("camera", 2, 2, 0.5, 20, {"lost": 3}, {"scene": "new"})],
+        members=[MemberReport("camera", 2, 2, 0.5, 20, {"lost": 3, "ms_max": 4}, {"scene": "new"})],
         outlets=[outlet(sent=2, delivered=1, in_flight=1, bytes=20, connected=True)],
     )
     whole = add_lives(before, after)
     assert (whole.beat, whole.rss_mb, whole.cpu_s) == (3, 70.0, 3.0)
     (member,) = whole.members
     assert (member.processed, member.emitted, member.busy_s, member.step) == (7, 7, 1.5, 50)
-    assert (member.counters, member.status) == ({"lost": 4, "late": 2}, {"scene": "new"})
+    assert (member.counters, member.status) == ({"lost": 4, "late": 2, "ms_max": 9}, {"scene": "new"})
     assert whole.outlets == [outlet(sent=7, delivered=5, lost=1, in_flight=1, bytes=70, blocked_s=0.5, connected=True)]
 
 

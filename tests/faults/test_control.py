@@ -63,6 +63,8 @@ def test_a_restart_comes_back_with_the_option_that_was_set(run, until, written):
         ("command", {"node": "source", "name": "seek"}, "KeyError: 'step'"),
         ("command", {"node": "source", "name": "seek", "arguments": [1]}, "command: send node, name"),
         ("command", {"node": "source", "name": "seek", "type": "stop"}, "KeyError: 'step'"),
+        ("command", {"node": "source", "name": "seek", "arguments": {"step": float("inf")}}, "OverflowError: cannot"),
+        ("command", {"node": "source", "name": "seek", "arguments": {"step": []}}, "TypeError: int"),
         ("dance", {}, "unknown request 'dance'; known: status, set, command, stop"),
     ],
 )  # fmt: skip

@@ -86,3 +86,15 @@ def test_a_chain_in_one_process_gives_the_same_as_processes_of_their_own(zoo, tm
         results.append(written(str(number)))
     assert results[0] == results[1] == results[2]
     assert [line[0] for line in results[0]] == [3 * number for number in range(0, 49, 3)]
+
+
+def test_a_port_is_the_same_in_a_chain_and_in_a_process_of_its_own(zoo, tmp_path, written):
+    for chain in ([], ["source", "mixer"]):
+        nodes = {
+            "source": {"type": "zoo:Counter", "count": 5},
+            "mixer": {"type": "zoo:Mixer", "inputs": {"b": "source"}, "policy": "block"},
+            "out": {"type": "zoo:Writer", "inputs": "mixer", "path": str(tmp_path / str(len(chain)))},
+        }
+        summary = zoo(nodes, chain=chain).go()
+        assert [line[0] for line in written(str(len(chain)))] == [0, -1, -2, -3, -4]
+        assert (summary["nodes"]["mixer"]["counters"], summary["exit_status"]) == ({"half": 2}, 0)

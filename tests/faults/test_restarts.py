@@ -1,7 +1,9 @@
 """A process that dies, fails or hangs: it comes back, or is given up loudly, and what was lost is known."""
 
+import errno
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -129,6 +131,18 @@ def test_an_error_fit_for_the_user_ends_the_run_at_once_with_status_2(zoo, tmp_p
     assert not any("Traceback" in event.text for event in run.events)
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("chain", [[], ["stage", "sink"]])
+def test_it_does_so_wherever_it_arises_and_whatever_cannot_be_closed_then(zoo, tmp_path, chain, at_once):
+    nodes = trio(tmp_path, source={"count": 10**6}, stage={"type": "zoo:PickyGain", "at_once": at_once})
+    if chain:
+        nodes["sink"]["type"] = "zoo:StickyWriter"
+    summary = zoo(nodes, chain=chain).go()
+    assert summary["problems"] == [f"{'+'.join(chain) or 'stage'}: region [9, 9] is outside the picture; move it"]
+    assert {row["restarts"] for row in summary["nodes"].values()} == {0}
+    assert summary["exit_status"] == 2
+
+
 def test_a_failure_while_closing_is_no_success(zoo, tmp_path, monkeypatch):
     monkeypatch.setattr("engine.worker._RESTARTS", 1)
     monkeypatch.setattr("engine.worker._FIRST_BACKOFF_S", 0.01)
@@ -150,6 +164,47 @@ def test_a_process_that_does_not_get_ready_is_started_again_and_given_up(zoo, tm
     monkeypatch.setattr("engine.worker._RESTARTS", 1)
     summary = zoo(trio(tmp_path, stage={"type": "zoo:Sleeper"})).go()
     assert (summary["nodes"]["stage"]["failure"], summary["exit_status"]) == ("startup timeout", 1)
+
+
+def test_a_process_that_the_machine_cannot_give_for_now_is_asked_for_again(zoo, tmp_path, written, monkeypatch):
+    begin, refusals = subprocess.Popen, iter([OSError(errno.ENOMEM, "Cannot allocate memory")])
+
+    def popen(*arguments, **options):
+        for refusal in refusals:
+            raise refusal
+        return begin(*arguments, **options)
+
+    monkeypatch.setattr("engine.worker.subprocess.Popen", popen)
+    summary = zoo(trio(tmp_path, source={"count": 20})).go()
+    assert "source: crash: cannot be started: Cannot allocate memory; starts again in 0.1 s" in summary["problems"]
+    assert [line[0] for line in written()] == list(range(20))
+    assert summary["exit_status"] == 0
+
+
+@pytest.mark.parametrize("victim", ["source", "gain", "mixer"])
+def test_a_node_with_several_ports_lives_through_the_death_of_those_around_it(zoo, until, tmp_path, written, victim):
+    count = 200
+    nodes = {
+        "source": {"type": "zoo:Counter", "count": count, "every_s": 0.005},
+        "gain": {"type": "zoo:Gain", "inputs": "source", "policy": "block"},
+        "mixer": {"type": "zoo:Mixer", "inputs": {"a": "source", "b": "gain"}},
+        "sink": {"type": "zoo:Writer", "inputs": "mixer", "path": str(tmp_path / "out")},
+    }
+    run = zoo(nodes).start().until_running()
+    until(lambda: len(written()) > 50)
+    os.kill(run.node(victim)["pid"], signal.SIGKILL)
+    until(lambda: run.node(victim)["restarts"] == 1 and run.node(victim)["phase"] == "running")
+    summary = run.finish()
+    assert accounted(summary)
+    assert {(row["target"], row["port"]): row["policy"] for row in summary["links"] if row["target"] == "mixer"} == {
+        ("mixer", "a"): "block: 2 s",
+        ("mixer", "b"): "latest",
+    }
+    numbers = [line[0] for line in written()]
+    assert count - 1 in numbers
+    assert min(numbers) <= 1 - count
+    lost = sum(row["lost"] + row["gap_steps"] for row in summary["links"] if row["policy"] != "latest")
+    assert count - len({number for number in numbers if number >= 0}) <= lost
 
 
 def test_a_request_to_a_node_that_dies_meanwhile_is_answered(zoo, until, tmp_path, written):

@@ -42,6 +42,16 @@ def test_a_terminated_run_drains_as_well(apart, until, tmp_path, written):
     assert run.summary()["exit_status"] == 0
 
 
+def test_a_service_manager_that_terminates_every_process_loses_nothing(apart, until, tmp_path, written):
+    run = apart(endless(tmp_path, delay_s=0.02))
+    until(lambda: len(written()) > 10)
+    for process in [*run.children(), run.process]:
+        process.terminate()
+    summary = run.summary()
+    assert [line[0] for line in written()] == list(range(summary["nodes"]["source"]["emitted"]))
+    assert (summary["exit_status"], {row["restarts"] for row in summary["nodes"].values()}) == (0, {0})
+
+
 def test_a_second_ctrl_c_ends_it_at_once(apart, until, tmp_path, written):
     run = apart(endless(tmp_path, delay_s=3600))
     children = until(lambda: len(run.children()) == 3 and run.children())

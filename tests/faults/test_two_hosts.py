@@ -57,3 +57,14 @@ def test_without_the_key_nobody_gets_anything(apart, until, nodes, port, tmp_pat
     assert sum(row["received"] for row in stranger.summary()["links"]) == 0
     until(lambda: camera.process.send_signal(15) or camera.process.poll() is not None)
     assert sum(row["delivered"] for row in camera.summary()["links"]) == 0
+
+
+def test_a_host_ends_at_once_also_where_a_node_reads_from_here_and_from_the_other(apart, until, nodes, tmp_path):
+    nodes["source"] |= {"count": 10**6, "every_s": 0.005}
+    nodes["mixer"] = {"type": "zoo:Mixer", "inputs": {"a": "source", "b": "gain"}, "policy": "block", "host": "desk"}
+    nodes["sink"]["inputs"] = "mixer"
+    apart(nodes, "camera")
+    desk = apart(nodes, "desk")
+    until(lambda: (tmp_path / "out").exists() and (tmp_path / "out").stat().st_size)
+    desk.process.terminate()
+    assert desk.summary()["phase"] == "stopped"

@@ -47,7 +47,7 @@ class Counter(Source):
 
     def command(self, name: str, arguments: dict[str, Any]) -> Any:
         if name == "seek":
-            self.number = arguments["step"]
+            self.number = int(arguments["step"])
             self.start = None
             self.context.new_epoch(flush=True)
             return self.number
@@ -152,6 +152,20 @@ class Pairs(Stage):
         return [Numbers(step=first[0].step, count=held, values=first[0].values)] if first else []
 
 
+class Mixer(Stage):
+    """Takes numbers on two ports, either of which may be left open; those of `b` come out negative."""
+
+    accepts = {"a": Numbers, "b": Numbers}  # noqa: RUF012
+    optional_ports = frozenset(accepts)
+    emits = Numbers
+    policy = {"a": Policy("block"), "b": Policy("latest", depth=1)}  # noqa: RUF012
+
+    def process(self, message: Numbers, port: str) -> Iterable[Message]:
+        sign = {"a": 1, "b": -1}[port]
+        self.context.counters["half"] = message.values[0] / 2  # not what a counter should hold
+        yield Numbers(step=message.step, gap=message.gap, values=sign * np.asarray(message.values))
+
+
 class BrokenCounter(Counter):
     """Fails at its sixth message in every life."""
 
@@ -188,6 +202,26 @@ class PickyWriter(Writer):
     def setup(self) -> None:
         super().setup()
         raise FullDisk("the disk is full; choose another")
+
+
+class PickyGain(Gain):
+    """Tells the user what is wrong, at once or at its first message, and has nothing to close then."""
+
+    class Options(Gain.Options):
+        at_once: bool = True
+
+    user_errors = (FullDisk,)
+
+    def setup(self) -> None:
+        if self.options.at_once:
+            self.process(None, "")
+        self.opened = [1]
+
+    def process(self, message: Numbers | None, port: str) -> Iterable[Message]:
+        raise FullDisk("region [9, 9] is outside the picture; move it")
+
+    def close(self) -> None:
+        self.opened.clear()
 
 
 class Sleeper(Gain):

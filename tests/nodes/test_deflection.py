@@ -94,6 +94,13 @@ def test_a_new_epoch_starts_anew():
     assert node.process(frames(0, 90, epoch=1), "in") == []
 
 
+def test_it_carries_its_place_on_the_sensor_and_another_place_starts_anew():
+    node = deflection()
+    (out,) = node.process(frames(0, 120, origin=(300, 200)), "in")
+    assert out.origin == (300, 200)
+    assert node.process(frames(120, 90, origin=(300, 208)), "in") == []
+
+
 def test_a_gap_is_told_of_the_loop_as_well():
     node = deflection()
     node.process(frames(0, 150), "in")

@@ -14,7 +14,7 @@ from engine.exceptions import PipelineError
 from engine.testing import make_node
 from nodes.foxglove import Foxglove, FoxgloveOptions
 from nodes.messages import Event, Frames, Reading
-from nodes.streaming.foxglove_schemas import SensorTime
+from nodes.streaming.foxglove_schemas import SensorTime, reading_fields
 
 RATE_HZ = 20000.0
 START_S = 1_700_000_000.25
@@ -290,5 +290,17 @@ def test_sensor_time_follows_the_steps_and_never_runs_back_at_a_new_epoch():
     assert clock.nanoseconds(frames(120, epoch=1)) == sought + 10**6
 
 
-def test_sensor_time_can_count_from_a_known_start():
-    assert SensorTime(start_s=1000.0).nanoseconds(frames(30000)) == 1_001_500_000_000
+def test_what_tells_no_rate_stands_at_the_latest_time_there_was():
+    clock, bare = SensorTime(), Event(step=7, source_time=START_S + 60, name="silence")
+    assert clock.nanoseconds(bare) == int((START_S + 60) * 10**9)
+    latest = clock.nanoseconds(frames(24000))
+    assert clock.nanoseconds(bare) == latest == int(START_S * 10**9)
+    assert clock.nanoseconds(frames(24020)) == latest + 10**6
+
+
+def test_a_reading_without_a_rate_is_told_without_a_waveform():
+    reading = region()
+    reading.rate_hz = 0.0
+    told = reading_fields(reading, 10**9)
+    assert "waveform" not in told
+    assert told["spectrum"]["hz"] == [0.0, 310.0]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -100,6 +102,41 @@ def test_the_phase_to_the_reference_region_is_told(readings):
     assert phase["region"] == "left"
     assert abs(phase["deg"]) == pytest.approx(180.0, abs=2.0)
     assert last(readings, "left").values["phase_to"] is None
+
+
+def dark(first, count):
+    message = frames(first, count)
+    message.pixels = 0.0 * message.pixels
+    return message
+
+
+def test_a_dark_region_is_no_machine_that_stands_still():
+    options = {"scale": {"um_per_px": 100.0}, "iso": {"group": 1, "support": "rigid"}, "band_hz": [200.0, 450.0]}
+    stage = node(regions={"left": LEFT | {"housing": True}}, **options)
+    *_, reading = drive(
+        stage,
+        [
+            *stream(100, front="interval:32"),
+            *(replace(dark(at * HOP, 50), front="interval:32") for at in range(100, 700, 50)),
+        ],
+    )
+    values = reading.values
+    for axis in (values["x"], values["y"]):
+        assert (axis["rms_px"], axis["peak_to_peak_px"], axis["peaks"]) == (None, None, [])
+        assert np.isinf(axis["noise_floor_px"])
+    assert (values["velocity_rms_mm_s"], values["velocity_floor_mm_s"], values["zone"]) == (None, None, None)
+    assert "shows nothing" in values["zone_text"]
+
+
+def test_there_is_no_phase_to_a_region_that_is_dark():
+    def half_dark(at):
+        message = frames(at * HOP, 50)
+        message.pixels[:, :, : WIDTH // 2] = 0.0
+        return message
+
+    out = drive(node(reference="left"), [half_dark(at) for at in range(0, 700, 50)])
+    assert last(out, "right").values["x"]["peaks"]
+    assert last(out, "right").values["phase_to"] is None
 
 
 def test_the_orbit_is_told(readings):

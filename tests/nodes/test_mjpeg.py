@@ -202,21 +202,32 @@ def test_ffmpeg_plays_it(open_node):
     assert int(entries["nb_read_frames"]) >= 10
 
 
-def test_beyond_this_machine_only_with_a_token_and_then_only_with_the_right_one(open_node):
+def test_beyond_this_machine_only_with_a_token_and_then_only_with_the_right_one(open_node, monkeypatch):
+    monkeypatch.setenv("STREAM_TOKEN", "open-sesame")
     with pytest.raises(PipelineError, match=r"'0\.0\.0\.0' is reachable from other machines, which needs a token"):
         MJPEG.check(MJPEGOptions(listen="0.0.0.0", port=0))
 
     async def run():
-        node = open_node(token="secret")
+        node = open_node(token="env:STREAM_TOKEN")
         node.process(frames(), "in")
         url = node.status()["url"]
         assert url.endswith("/stream.mjpg")  # whoever reads the status does not learn the token
         async with watching(node, url) as answer:
             assert answer.status == 403
-        async with watching(node, f"{url}?token=secret") as answer:
+        async with watching(node, f"{url}?token=open-sesame") as answer:
             return answer.status
 
     assert asyncio.run(run()) == 200
+
+
+def test_who_asks_for_the_head_of_a_stream_gets_no_stream(open_node):
+    async def run():
+        node = open_node()
+        node.process(frames(), "in")
+        async with aiohttp.ClientSession() as session, session.head(node.status()["url"]) as answer:
+            return answer.status
+
+    assert asyncio.run(run()) == 405
 
 
 def test_every_answer_keeps_other_sites_out(open_node):

@@ -1,5 +1,7 @@
 """Regions are those of the sensor, also where `encode` takes a part of it alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,19 @@ def test_a_measured_region_is_named_by_its_place_on_the_sensor():
     assert (peak["hz"], peak["px"]) == (pytest.approx(HZ, abs=0.1), pytest.approx(PX, rel=0.05))
     with pytest.raises(OptionError, match="part: "):
         drive(make_node(Measure, regions={"part": {"roi": [10, 8, 32, 30]}}, map=None), frames(1))
+
+
+def test_the_blocks_of_a_map_begin_at_their_place_on_the_sensor():
+    map_, *_ = drive(make_node(Measure, map={"block_px": 16, "seconds": 0.2}), frames(260))
+    assert map_.values["origin"] == list(ORIGIN)
+    assert map_.arrays["px"].shape == (HEIGHT // 16, WIDTH // 16)
+
+
+def test_a_map_of_another_place_begins_anew():
+    node = make_node(Measure, map={"block_px": 16, "seconds": 0.2}, every_s=0.05)
+    drive(node, frames(260))
+    moved = [replace(message, step=message.step + 260 * HOP, origin=(316, 200)) for message in frames(100)]
+    assert drive(node, moved) == []
 
 
 def test_a_region_is_magnified_at_its_place_on_the_sensor():

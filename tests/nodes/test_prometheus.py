@@ -133,6 +133,16 @@ def test_an_axis_that_stands_still_has_no_frequency(node, scrape):
     assert sample(samples, "spikemm_region_frequency_hertz", region="fork", axis="y") is None
 
 
+def test_an_axis_that_shows_nothing_has_no_amplitude(node, scrape):
+    running, blind = node(), reading()
+    blind.values["y"] |= {"rms_px": None, "peak_to_peak_px": None, "noise_floor_px": float("inf")}
+    running.process(blind, "readings")
+    samples, y = scrape(running), {"region": "fork", "axis": "y"}
+    assert sample(samples, "spikemm_region_amplitude_pixels", **y) is None
+    assert sample(samples, "spikemm_region_rms_pixels", **y) is None
+    assert sample(samples, "spikemm_region_noise_floor_pixels", **y) == float("inf")
+
+
 def test_figures_that_have_grown_old_are_not_shown_but_their_age_is(node, scrape, clock):
     running = node(stale_s=10)
     running.process(reading(), "readings")
@@ -213,16 +223,48 @@ def test_memory_is_bounded_however_many_regions_and_rules_come(node, scrape):
     assert sample(samples, "spikemm_metrics_ignored_total") == 5000 - 256 + 5000 - 4096
 
 
-def test_every_metric_of_the_dashboard_is_there(node, scrape):
+def targets():
+    """Every query of the dashboard: its panel's title, expression and legend."""
+    for panel in json.loads(DASHBOARD.read_text())["panels"]:
+        if panel["type"] != "row":
+            assert panel["targets"]
+            yield from ((panel["title"], target["expr"], target["legendFormat"]) for target in panel["targets"])
+
+
+@pytest.fixture
+def shown(node, scrape):
+    """Labels of the samples that a running pipeline with a region and an alarm shows, by metric."""
     running = node()
     running.process(reading(), "readings")
     running.process(event(), "events")
-    there = {name for name, _ in scrape(running)}
-    panels = [panel for panel in json.loads(DASHBOARD.read_text())["panels"] if panel["type"] != "row"]
-    queries = [target["expr"] for panel in panels for target in panel["targets"]]
-    asked = {name for query in queries for name in re.findall(r"spikemm_\w+", query)}
-    assert len(asked) >= 20
-    assert asked <= there
+    found = {}
+    for name, labels in scrape(running):
+        found.setdefault(name, []).append(dict(labels) | {"instance": "rig:9464"})  # which Prometheus adds
+    return found
+
+
+@pytest.mark.parametrize(("title", "query", "legend"), list(targets()))
+def test_a_panel_of_the_dashboard_finds_what_it_asks_for(shown, title, query, legend):
+    (metric,) = re.findall(r"spikemm_\w+", query)
+    wanted = dict(re.findall(r'(\w+)="([^"]*)"', query))
+    filtered = re.findall(r"(\w+)=~", query)
+    (grouped,) = re.findall(r"by \(([^)]*)\)", query) or [""]
+    named = re.findall(r"{{(\w+)}}", legend)
+    fitting = [labels for labels in shown[metric] if wanted.items() <= labels.items()]
+    assert fitting
+    for labels in fitting:
+        assert {*filtered, *grouped.replace(" ", "").split(",")} - {""} <= labels.keys()
+        assert set(named) <= (set(grouped.split(", ")) if grouped else labels.keys())
+    assert ("rate(" in query) <= metric.endswith("_total")  # Prometheus' name for what only grows
+
+
+def test_the_dashboards_variables_are_labels_that_are_there(shown):
+    board = json.loads(DASHBOARD.read_text())
+    asked = [variable["query"]["query"] for variable in board["templating"]["list"] if variable["type"] == "query"]
+    assert asked
+    for query in asked:
+        metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", query).groups()
+        assert all(label in labels for labels in shown[metric])
 
 
 def test_the_dashboard_can_be_imported_with_any_data_source():
@@ -243,8 +285,9 @@ def test_openmetrics_is_spoken_to_who_asks_for_it(node, get):
     assert any(family.name == "spikemm_link_messages_lost" for family in parse_openmetrics(body.decode()))
 
 
-def test_a_bearer_token_is_asked_for(node, get, scrape):
-    running = node(token="open-sesame")
+def test_a_bearer_token_is_asked_for(node, get, scrape, monkeypatch):
+    monkeypatch.setenv("SCRAPE_TOKEN", "open-sesame")
+    running = node(token="env:SCRAPE_TOKEN")
     assert asyncio.run(get(running.status()["url"]))[0] == 403
     assert asyncio.run(get(running.status()["url"], headers={"Authorization": "Bearer guess"}))[0] == 403
     assert scrape(running, headers={"Authorization": "Bearer open-sesame"})

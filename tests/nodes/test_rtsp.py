@@ -156,8 +156,10 @@ def test_a_sender_report_ties_a_time_stamp_to_the_wall_clock():
 class Server:
     """The server's side of RTSP, as far as a publisher meets it."""
 
-    def __init__(self, *, realm="", qop="", deaf=False, first_answer=b""):
-        self.realm, self.qop, self.deaf, self.first_answer = realm, qop, deaf, first_answer
+    def __init__(self, *, realm="", qop="", deaf=False, chatty=False, first_answer=b"", stray="", video=0, **told):
+        self.realm, self.qop, self.deaf, self.chatty, self.first_answer = realm, qop, deaf, chatty, first_answer
+        self.stray, self.video = stray, video  # what comes before each answer; the channel for pictures
+        self.told = "".join(f"{name}: {value}\r\n" for name, value in ({"Session": "1234;timeout=60"} | told).items())
         self.nonce_counts = []
         self.requests, self.pictures, self.connections = [], 0, 0
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -192,11 +194,19 @@ class Server:
             if first == b"$":
                 channel, length = struct.unpack(">BH", stream.read(3))
                 packet = stream.read(length)
-                self.pictures += channel == 0 and packet[1] >> 7
+                self.pictures += channel == self.video and packet[1] >> 7
             else:
                 self._talking.sendall(self._answer(first + b"".join(iter(stream.readline, b"\r\n")), stream))
             if self.deaf and self.requests[-1] == "RECORD":
                 self._ended.wait(DEADLINE_S)
+            if self.chatty and self.requests[-1] == "RECORD":
+                self.chatty = False
+                threading.Thread(target=self._chat, args=[self._talking]).start()
+
+    def _chat(self, connection):
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(bytes(1 << 20))
 
     def _answer(self, head, stream):
         lines = head.decode().splitlines()
@@ -206,13 +216,14 @@ class Server:
         self.requests.append(method)
         if len(self.requests) == 1 and self.first_answer:
             return self.first_answer
-        status, extra = "200 OK", "Session: 1234;timeout=60\r\n"
+        status, extra = "200 OK", self.told
         if self.realm and not self._knows(method, url, headers.get("Authorization", "")):
             status, extra = (
                 "401 Unauthorized",
-                f'WWW-Authenticate: Digest realm="{self.realm}", nonce="n0"{self.qop}\r\n',
+                f'WWW-Authenticate: Digest realm="{self.realm}", nonce="n0"{self.qop}\r\n'
+                f'WWW-Authenticate: Basic realm="{self.realm}"\r\nWWW-Authenticate: Negotiate abc\r\n',
             )
-        return f"RTSP/1.0 {status}\r\nCSeq: {headers['CSeq']}\r\n{extra}\r\n".encode()
+        return f"{self.stray}RTSP/1.0 {status}\r\nCSeq: {headers['CSeq']}\r\n{extra}\r\n".encode()
 
     def _knows(self, method, url, authorization):
         given = dict(re.findall(r'(\w+)="([^"]*)"', authorization))
@@ -265,8 +276,8 @@ def test_each_request_of_a_digest_has_the_next_nonce_count(open_server, open_fee
     [
         (b"200 OK\r\nContent-Length: x", "the server's answer is malformed: its Content-Length is 'x'"),
         (b"200 OK\r\nContent-Length: -1", "the server's answer is malformed: its Content-Length is '-1'"),
-        (b"401 Who\r\nWWW-Authenticate: Digest realm", "the server's challenge is malformed: 'Digest realm'"),
-        (b"401 Who\r\nWWW-Authenticate: Digest realm=", "the server's challenge is malformed: 'Digest realm='"),
+        (b"401 Who\r\nWWW-Authenticate: Digest realm", "the server's challenge is malformed: 'realm'"),
+        (b"401 Who\r\nWWW-Authenticate: Digest realm=", "the server's challenge is malformed: 'realm='"),
     ],
 )
 def test_a_malformed_answer_is_told_and_tried_again(open_server, open_feeder, monkeypatch, head, told):
@@ -277,6 +288,56 @@ def test_a_malformed_answer_is_told_and_tried_again(open_server, open_feeder, mo
     assert feeder.node.status()["failure"] == told
     feeder.feed_until(lambda: server.pictures >= 1)
     assert server.connections == 2
+
+
+def test_answers_to_other_requests_and_interim_ones_are_passed_over(open_server, open_feeder):
+    stray = "RTSP/1.0 454 Session Not Found\r\nCSeq: 77\r\n\r\nRTSP/1.0 100 Continue\r\n\r\n"
+    server = open_server(stray=stray)
+    open_feeder(url=server.url).feed_until(lambda: server.pictures >= 1)
+    assert server.connections == 1
+
+
+def test_pictures_go_where_the_server_wants_them(open_server, open_feeder):
+    server = open_server(video=4, Transport="RTP/AVP/TCP;unicast;interleaved=4-5")
+    open_feeder(url=server.url).feed_until(lambda: server.pictures >= 1)
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"Session": ""}, "the server's answer to SETUP names no session"),
+        (
+            {"Transport": "RTP/AVP;unicast;client_port=4-5"},
+            "another way of transport: 'RTP/AVP;unicast;client_port=4-5'",
+        ),
+        ({"Transport": "RTP/AVP/TCP;interleaved=0-256"}, "another way of transport"),
+    ],
+)
+def test_a_session_that_cannot_be_is_told(open_server, open_feeder, headers, told):
+    feeder = open_feeder(url=open_server(**headers).url)
+    feeder.feed_until(lambda: feeder.node.status()["failure"])
+    assert told in feeder.node.status()["failure"]
+
+
+def test_a_server_that_answers_drop_by_drop_is_given_up(open_server, open_feeder, monkeypatch):
+    monkeypatch.setattr("nodes.streaming.rtsp_session._TIMEOUT_S", 0.2)
+    server = open_server()
+
+    def answer(*_):
+        while not server._ended.wait(0.05):
+            server._talking.sendall(b"R")
+        return b""
+
+    server._answer = answer
+    feeder = open_feeder(url=server.url)
+    feeder.feed_until(lambda: feeder.node.status()["failure"])
+    assert feeder.node.status()["failure"] == "the server has not answered within 0.2 s"
+
+
+def test_a_server_that_never_stops_talking_does_not_hold_the_pictures_up(open_server, open_feeder):
+    server = open_server(chatty=True)
+    open_feeder(url=server.url).feed_until(lambda: server.pictures >= 5)
+    assert server.connections == 1
 
 
 def test_a_wrong_password_is_told_and_not_repeated_in_the_telling(open_server, open_feeder, caplog, monkeypatch):

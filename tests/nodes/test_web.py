@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nodes.messages import Event, Frames, Reading
+from nodes.page.board import NoticeBoard
 from nodes.web import Web, WebOptions
 
 HEIGHT, WIDTH = 40, 64
@@ -317,6 +318,20 @@ def test_a_browser_that_comes_later_is_told_the_last_200_events_and_what_was_ack
     assert not any(entry["acknowledged"] for entry in first)
     assert [entry["number"] for entry in changed] == list(range(11, 211, 2))
     assert [entry["number"] for entry in later if entry["acknowledged"]] == list(range(11, 211, 2))
+
+
+def test_who_waits_for_what_never_comes_leaves_nothing_behind():
+    board = NoticeBoard(8)
+
+    async def leave():
+        reading = asyncio.create_task(board.newer_than(0))
+        await asyncio.sleep(0)
+        assert board._waiting
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+    asyncio.run(leave())
+    assert not board._waiting
 
 
 class Acknowledging:

@@ -11,7 +11,9 @@ from engine.clocks import WallClock
 from engine.exceptions import PipelineError
 from engine.testing import make_node
 from nodes import web
+from nodes.http import thread
 from nodes.web import Web, WebOptions
+from spikemm.exceptions import OptionError
 
 HEIGHT, WIDTH = 40, 64
 DEADLINE_S = 20.0
@@ -52,9 +54,93 @@ def test_a_foreign_name_that_points_at_this_machine_is_refused(open_page, get, a
     assert asyncio.run(get(page, headers={"Host": "localhost:9000"}))[0] == 200  # a tunnel from another machine
 
 
-def test_a_token_is_asked_for_and_then_remembered(open_page, get, address):
-    node = open_page(token="open-sesame")
-    assert node.status()["url"].endswith("/?token=open-sesame")
+async def answer_to(page, *lines):
+    """Send a bare request; return the first line of the answer."""
+    port = int(page.split(":")[2].strip("/"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"\r\n".join((b"GET / HTTP/1.0", *lines, b"", b"")))
+    try:
+        return (await asyncio.wait_for(reader.readline(), DEADLINE_S)).decode().strip()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ([], 403),  # who calls us nothing at all
+        ([b"Host: "], 403),
+        ([b"Host: [::1"], 400),
+        ([b"Host: 127.0.0.1:port"], 400),
+        ([b"Host: 127.0.0.1:99999"], 400),
+        ([b"Host: localhost.evil.example"], 403),
+        ([b"Host: 127.0.0.1", b"Cookie: spikemm_80=\xff"], 403),
+        ([b"Host: 127.0.0.1", b"Authorization: Bearer \xff\xfe"], 403),
+        ([b"Host: 127.0.0.1", b"Authorization: Bearer open-sesame"], 200),
+    ],
+)
+def test_what_makes_no_sense_is_refused_without_a_fault_of_ours(open_page, address, monkeypatch, caplog, lines, status):
+    monkeypatch.setenv("PAGE_TOKEN", "open-sesame")
+    page = address(open_page(token="env:PAGE_TOKEN"))
+    assert asyncio.run(answer_to(page, *lines)).split()[1] == str(status)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "line", [b"X: " + b"a" * 10_000, b"no header", b"Content-Length: -1", b"A: b\r\n" * 999 + b"A: b"]
+)
+def test_a_malformed_request_is_no_problem_of_the_run(open_page, address, caplog, line):
+    page = address(open_page())
+    assert asyncio.run(answer_to(page, b"Host: 127.0.0.1", line)).split()[1] == "400"
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("origin", ["http://[", "", "http://127.0.0.1:80@evil.example"])
+def test_an_origin_that_makes_no_sense_is_refused(open_page, get, address, caplog, origin):
+    page = address(open_page())
+    assert asyncio.run(get(page + "ws", headers={"Origin": origin}))[0] == 403
+    assert not caplog.records
+
+
+def test_who_connects_and_says_nothing_is_sent_away(open_page, address, monkeypatch):
+    monkeypatch.setattr(thread, "_SILENCE_S", 0.05)
+    page = address(open_page())
+
+    async def wait(said):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(page.split(":")[2].strip("/")))
+        writer.write(said)
+        try:
+            return await asyncio.wait_for(reader.read(), DEADLINE_S)
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+    assert asyncio.run(wait(b"")) == b""
+    assert asyncio.run(wait(b"GET / HTTP/1.1\r\nHost: 127")) == b""
+
+
+def test_the_token_is_told_to_whoever_started_the_run_and_in_no_status(open_page, address, monkeypatch, caplog):
+    monkeypatch.setenv("PAGE_TOKEN", "open-sesame")
+    caplog.set_level("INFO")
+    node = open_page(token="env:PAGE_TOKEN")
+    assert f"page: {address(node)}?token=open-sesame" in caplog.text
+    assert "open-sesame" not in str((node.status(), node.options))
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"), [("two words", "letters, digits"), ("x" * 129, "128 letters"), ("", "holds no secret")]
+)
+def test_a_token_that_no_address_takes_is_refused_and_not_repeated(monkeypatch, secret, told):
+    monkeypatch.setenv("PAGE_TOKEN", secret)
+    with pytest.raises(OptionError, match=told) as refused:
+        Web.check(WebOptions(port=0, token="env:PAGE_TOKEN"))
+    assert not secret or secret not in str(refused.value)
+
+
+def test_a_token_is_asked_for_and_then_remembered(open_page, get, address, monkeypatch):
+    monkeypatch.setenv("PAGE_TOKEN", "open-sesame")
+    node = open_page(token="env:PAGE_TOKEN")
 
     async def look():
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
@@ -69,10 +155,11 @@ def test_a_token_is_asked_for_and_then_remembered(open_page, get, address):
     assert asyncio.run(look()) == [403, 403, 403, 403, 200, 200, 200]
 
 
-def test_listening_beyond_this_machine_needs_a_token():
+def test_listening_beyond_this_machine_needs_a_token(monkeypatch):
+    monkeypatch.setenv("PAGE_TOKEN", "open-sesame")
     with pytest.raises(PipelineError, match=r"listen: '0\.0\.0\.0' .* set token"):
         Web.check(WebOptions(listen="0.0.0.0", port=0))
-    Web.check(WebOptions(listen="0.0.0.0", port=0, token="secret"))
+    Web.check(WebOptions(listen="0.0.0.0", port=0, token="env:PAGE_TOKEN"))
 
 
 def test_a_busy_port_is_one_clear_line():
@@ -83,9 +170,10 @@ def test_a_busy_port_is_one_clear_line():
     Web.check(WebOptions(port=port))
 
 
-def test_an_address_that_is_not_ours_is_one_clear_line():
+def test_an_address_that_is_not_ours_is_one_clear_line(monkeypatch):
+    monkeypatch.setenv("PAGE_TOKEN", "open-sesame")
     with pytest.raises(PipelineError, match=r"no-such-host\.invalid.* try 127\.0\.0\.1"):
-        Web.check(WebOptions(listen="no-such-host.invalid", port=0, token="secret"))
+        Web.check(WebOptions(listen="no-such-host.invalid", port=0, token="env:PAGE_TOKEN"))
 
 
 def test_a_restarted_node_takes_the_same_port_while_old_connections_linger(visit, get, address):

@@ -4,11 +4,13 @@ import asyncio
 import json
 import threading
 
+import aiohttp
+import msgspec
 import numpy as np
 
 from engine.exceptions import ControlError
 from nodes.messages import Frames
-from nodes.page.control import page_status, without_folders
+from nodes.page.status import page_status, without_folders
 
 DEADLINE_S = 20.0
 
@@ -76,6 +78,55 @@ def test_a_supervisor_that_is_slow_to_answer_does_not_hold_the_pictures_up(open_
     refused, errors = asyncio.run(look())
     assert all("too many commands" in answer["error"] for answer in refused)
     assert errors == [None] * 4
+
+
+def test_who_leaves_before_the_pipeline_answers_keeps_no_place(open_page, address):
+    class Silent(StandInControl):
+        def request(self, request, **arguments):
+            assert self.answer.wait(DEADLINE_S)
+            return super().request(request, **arguments)
+
+    control = Silent()
+    control.answer.clear()
+    node = open_page(control)
+
+    async def look():
+        async with aiohttp.ClientSession() as session, session.ws_connect(address(node) + "ws"):
+            await until(lambda: node.status()["viewers"])
+        await until(lambda: not node.status()["viewers"])
+
+    try:
+        asyncio.run(look())
+    finally:
+        control.answer.set()
+
+
+async def until(condition):
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+def test_what_cannot_be_passed_on_is_refused_or_no_message_and_the_page_goes_on(open_page, visit):
+    class Wire(StandInControl):
+        def request(self, request, **arguments):
+            msgspec.msgpack.encode(arguments)
+            return super().request(request, **arguments)
+
+    async def look():
+        async with visit(open_page(Wire())) as visitor:
+            value = {"type": "set", "node": "magnify", "option": "alpha"}
+            await visitor.say(**value, id=1, value=10**30)
+            refused = (await visitor.text("reply"))["error"]
+            await visitor.connection.send_str(
+                json.dumps({**value, "id": 2, "value": "deep"}).replace('"deep"', "[" * 900 + "]" * 900)
+            )
+            await visitor.say(**value, id=3, value=20)
+            return refused, (await visitor.text("reply"))["id"]
+
+    refused, answered = asyncio.run(look())
+    assert "set cannot be sent" in refused
+    assert answered == 3
 
 
 def test_status_tells_the_page_live_options_but_no_secrets(open_page, get, address):

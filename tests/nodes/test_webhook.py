@@ -119,7 +119,7 @@ def test_a_server_that_fails_twice_gets_every_event_in_order(webhook, receiver):
     node.flush()
     assert [posted["step"] for posted in receiver.accepted()] == [20_000, 20_001, 20_002]
     assert [answer for answer, _, _ in receiver.posts] == [503, 429, 200, 200, 200]
-    assert node.context.counters == {"events_delivered": 3, "events_retries": 2}
+    assert node.context.counters == {"events_taken": 3, "events_delivered": 3, "events_retries": 2}
 
 
 @pytest.mark.parametrize("answer", [400, 404, 302])
@@ -130,7 +130,7 @@ def test_what_the_server_will_not_have_is_not_repeated_and_is_counted(webhook, r
     node.process(event(1), "in")
     node.flush()
     assert [answer for answer, _, _ in receiver.posts] == [answer, 200]
-    assert node.context.counters == {"events_refused": 1, "events_delivered": 1}
+    assert node.context.counters == {"events_taken": 2, "events_refused": 1, "events_delivered": 1}
 
 
 def test_a_flood_keeps_the_newest_and_counts_the_rest(webhook, receiver, caplog):

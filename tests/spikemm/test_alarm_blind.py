@@ -35,11 +35,55 @@ def test_a_region_without_contrast_is_unknown_and_warns(nothing):
     assert "no contrast" in change.text
 
 
-def test_darkness_clears_no_alarm():
-    monitor = Monitor([SHAKING])
-    (raised,) = pushed(monitor, [reading(axis(0.4), SEEN), reading(BLIND, BLIND), reading(BLIND, BLIND)])
-    assert raised.severity == "alarm"
-    assert monitor.status()[0]["state"] == "alarm"
+def told(rule, *readings, **known):
+    return [
+        (change.state, change.severity, change.value, change.text)
+        for change in pushed(Monitor([rule], **known), readings)
+    ]
+
+
+def test_an_alarm_stands_in_the_dark_and_is_told_to_be_out_of_sight_and_in_sight_again():
+    shaking, dark = reading(axis(0.4), SEEN), reading(BLIND, BLIND)
+    changes = told(SHAKING, shaking, dark, dark, shaking, shaking, reading(SEEN, SEEN))
+    assert [change[:3] for change in changes] == [
+        ("raised", "alarm", 0.4),
+        ("raised", "alarm", None),
+        ("raised", "alarm", 0.4),
+        ("cleared", "alarm", 0.0),
+    ]
+    assert "stands but can no longer be seen: nothing to measure by" in changes[1][3]
+    assert "seen again, amplitude 0.4 px, limit 0.2 px" in changes[2][3]
+
+
+def test_it_is_told_when_what_the_dark_hid_is_a_warning():
+    rule = Rule(name="shaking", quantity="amplitude", warning=0.2)
+    changes = told(rule, reading(BLIND, BLIND), reading(axis(0.4), SEEN))
+    assert [change[:3] for change in changes] == [("raised", "warning", None), ("raised", "warning", 0.4)]
+
+
+def test_an_alarm_that_ends_in_the_dark_clears_when_it_is_seen():
+    (_, _, cleared) = told(SHAKING, reading(axis(0.4), SEEN), reading(BLIND, BLIND), reading(SEEN, SEEN))
+    assert cleared[:3] == ("cleared", "alarm", 0.0)
+
+
+@pytest.mark.parametrize("floor", [0.19, 0.39])
+def test_a_noise_floor_about_the_limit_or_below_is_no_blindness(floor):
+    assert told(SHAKING, reading(axis(floor=floor), BLIND)) == []
+
+
+def test_a_noise_floor_far_above_the_limit_clears_nothing_and_is_told():
+    noisy = reading(axis(floor=0.5), axis(floor=0.9))
+    ((_, severity, value, text),) = told(SHAKING, noisy, noisy)
+    assert (severity, value) == ("warning", None)
+    assert "noise floor of 0.5 px is above the limit of 0.2" in text
+    assert [change[:2] for change in told(SHAKING, reading(axis(0.4), SEEN), noisy)] == [("raised", "alarm")] * 2
+
+
+def test_nothing_to_learn_from_is_told():
+    rule = Rule(name="more", quantity="amplitude", against="spread", alarm=3.0)
+    changes = told(rule, reading(BLIND, BLIND), reading(BLIND, BLIND), reading(SEEN, SEEN), announce=True)
+    assert [change[:2] for change in changes] == [("raised", "warning"), ("cleared", "warning")]
+    assert told(rule, reading(SEEN, SEEN), announce=True) == []
 
 
 def test_an_axis_without_contrast_hides_not_what_the_other_shows():

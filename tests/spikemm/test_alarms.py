@@ -82,7 +82,7 @@ def test_a_jump_of_the_time_line_begins_the_hold_anew():
 
 
 def test_nothing_is_raised_by_a_figure_below_its_noise_floor():
-    rule = amplitude(warning=0.001, alarm=0.01)
+    rule = amplitude(warning=0.0025, alarm=0.01)
     rig = Rig(rule)
     assert rig.amplitudes(0.002) == [[]]
     assert rig.state("shaking")["value"] == 0
@@ -178,7 +178,7 @@ def test_a_shift_in_per_cent_is_of_the_baseline():
 
 
 def test_a_shift_within_the_uncertainty_of_a_weak_peaks_frequency_is_not_told():
-    rig = learned(shift(warning=0.5))
+    rig = learned(shift(warning=0.6))
     uncertain_hz = math.sqrt(3) / math.pi * FLOOR / 0.0031 / 0.5
     assert uncertain_hz > 1
     assert rig.read((311.0, 0.0031)) == []

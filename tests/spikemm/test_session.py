@@ -129,6 +129,16 @@ def test_the_description_is_whole_from_the_start_and_tells_the_end(tmp_path):
     assert told.ended is not None
 
 
+def test_of_very_many_triggers_the_first_and_the_latest_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("spikemm.session.writer._TRIGGERS", 3)
+    writer = begun(tmp_path / "s")
+    for step in range(7):
+        writer.trigger(Trigger(step, "limit", "too much", step, step + 1))
+    writer.close("")
+    told = Description.load(tmp_path / "s")
+    assert ([trigger.step for trigger in told.triggers], told.triggers_left_out) == ([0, 1, 6], 4)
+
+
 def test_a_sound_session_is_found_sound(folder):
     facts = check(folder)
     assert facts["sound"]
@@ -222,9 +232,17 @@ def test_a_damaged_description_is_refused_in_words(folder, content):
         Recording(folder)
 
 
+def test_a_trigger_without_steps_is_refused_in_words(folder):
+    document = json.loads((folder / "session.json").read_text())
+    document["triggers"] = [{"step": 1, "name": "limit", "reason": "", "first_step": "0", "stop_step": 2}]
+    (folder / "session.json").write_text(json.dumps(document))
+    with pytest.raises(RecordingError, match="no whole numbers"):
+        Recording(folder)
+
+
 def test_a_session_without_spikes_says_so(tmp_path):
     begun(tmp_path / "s", height=0, width=0).close("")
-    with pytest.raises(RecordingError, match="no spikes were recorded"):
+    with pytest.raises(RecordingError, match="no spikes are in this session"):
         Recording(tmp_path / "s")
 
 

@@ -203,3 +203,38 @@ def test_the_strongest_block_names_the_frequency():
 def test_blocks_and_records_out_of_range_are_refused(options):
     with pytest.raises(OptionError, match="take"):
         mapper(**options)
+
+
+TORN = np.s_[100:103, 20, 18]
+"""A pixel of the second block of the second row, two from its right neighbour, in a few frames."""
+
+
+def torn(part, count):
+    pixels = frames(sines(83.7, 0.2, count=count))
+    pixels[part] = torch.nan
+    return pixels
+
+
+@pytest.mark.parametrize(
+    "part", [TORN, np.s_[:1, 20, 18], np.s_[:, 20, 18]], ids=["passing", "first frame", "dead pixel"]
+)
+def test_where_pixels_are_no_numbers_nothing_is_claimed_and_no_floor_is_known(part):
+    found = push(mapper(), torn(part, 370)).read()
+    near = np.zeros((4, 5), bool)
+    near[1, 1] = True
+    for values in (found.px, found.hz, found.floor_px):
+        assert np.isfinite(values).all()
+        assert not values[near].any()
+    agrees(found.px[:, 2:], 0.2)
+    assert (found.floor_px[:, 2:] > 0).all()
+
+
+def test_a_gradient_does_not_reach_over_from_a_pixel_that_is_no_number():
+    found = push(mapper(), torn(np.s_[:, 20, 30], 370)).read()
+    assert not found.px[1, 1:3].any()
+
+
+def test_once_all_are_numbers_again_the_map_is_whole():
+    found = push(mapper(), torn(TORN, 1200)).read()
+    assert (found.floor_px > 0).all()
+    agrees(found.px, 0.2)

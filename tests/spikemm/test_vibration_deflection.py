@@ -175,3 +175,13 @@ def test_a_window_that_erases_the_vibration_is_refused():
 def test_too_few_frames_are_refused():
     with pytest.raises(WindowError, match="longer recording"):
         deflection_loop([batch(HZ, 3)], HZ, rate_hz=RATE_HZ, hop=HOP, front=INSTANT, seconds=0.1)
+
+
+def test_pixels_that_are_no_numbers_spoil_no_loop():
+    stage, torn = shape(), batch(HZ, 120)
+    torn.pixels[3] = torch.nan
+    torn.pixels[:, 2, 2] = torch.nan
+    stage.push(torn)
+    loop = stage.loop().pixels
+    assert loop.isfinite().all()
+    assert swing(loop)[0] == pytest.approx(0.3, rel=0.03)

@@ -53,13 +53,42 @@ def test_it_measures_on_in_the_little_light_that_is_left():
     assert_measured(analysed(scene(200), scene(300, light=0.04, noise=0.0002))[0])
 
 
-@pytest.mark.parametrize("nothing", [0.0, 0.3])
-def test_what_is_dark_or_covered_has_an_infinite_noise_floor(nothing):
-    covered = nothing + 0.003 * NOISE.standard_normal((260, 48, 48))
-    analysis, record = analysed(scene(200), covered)
+def test_an_amplitude_is_right_when_the_light_falls_to_a_tenth():
+    analysis, _ = analysed(scene(200, noise=0.002), scene(300, light=0.09, noise=0.002))
+    assert analysis.x.peaks[0].px == pytest.approx(PX, rel=0.03)
+
+
+def test_noise_in_the_first_frame_is_not_taken_for_the_picture():
+    analysis, _ = analysed(scene(300, noise=0.02))
+    assert analysis.x.peaks[0].px == pytest.approx(PX, rel=0.03)
+
+
+PATTERN = 1.0 + 0.05 * NOISE.standard_normal((48, 48))
+COVERED = {
+    "dark": np.zeros((48, 48)),
+    "covered": np.full((48, 48), 0.3),
+    "covered and a sensor's fixed pattern": 0.3 * PATTERN,
+}
+
+
+def assert_blind(analysis, record):
     assert record.full
+    assert record.hidden
     assert np.isinf(analysis.x.noise_floor_px)
     assert np.isinf(analysis.y.noise_floor_px)
+
+
+@pytest.mark.parametrize("nothing", COVERED.values(), ids=COVERED)
+def test_what_is_dark_or_covered_has_an_infinite_noise_floor(nothing):
+    covered = nothing + 0.003 * NOISE.standard_normal((260, 48, 48))
+    assert_blind(*analysed(PATTERN * scene(200), covered))
+    assert_blind(*analysed(covered))
+
+
+def test_darkness_puts_no_band_out_of_reach():
+    _, record = analysed(scene(100), np.zeros((300, 48, 48)))
+    assert record.highest_hz == FPS / 2
+    assert record.kept(400.0) == 1.0
 
 
 def test_a_frame_that_is_no_numbers_begins_the_record_anew():

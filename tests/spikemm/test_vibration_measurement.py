@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from spikemm.exceptions import OptionError, RecordingError
+from spikemm.front import FrontSpec
 from spikemm.packing import pack
 from spikemm.recording import Recording
 from spikemm.simulator import Disturbances, Sensor, Simulator, make_scene, write_recording
@@ -69,6 +70,16 @@ def test_frequency_and_amplitude_are_those_of_the_scene(record, hz, px, within):
     assert peak.phase_deg == pytest.approx(0.0, abs=100.0 * within)
     assert not found.analysis.x.peaks
     assert (found.method, found.steps, found.analysis.fps) == ("projection", recording.steps, 20_000)
+
+
+@pytest.mark.parametrize("front", [None, FrontSpec("interval", 16)], ids=["projection", "frames"])
+def test_rms_and_peak_to_peak_are_those_of_the_vibration_whatever_the_method(record, front):
+    recording, region = record(hz=120.0, px=0.3)
+    found = measure_recording(recording, region, front=front).analysis
+    assert found.y.rms_px == pytest.approx(0.212, rel=0.03)
+    assert found.y.peak_to_peak_px == pytest.approx(0.6, rel=0.03)
+    assert (found.x.rms_px, found.x.peak_to_peak_px) == (0.0, 0.0)
+    assert found.x.noise_floor_px > 0.0
 
 
 def test_a_motion_in_flickering_light_has_no_side_bands(record):

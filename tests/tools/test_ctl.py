@@ -1,11 +1,18 @@
+import contextlib
 import json
 import os
 import stat
 import subprocess
 import sys
 import time
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
+
+from engine.control import RunningPipeline
+from tools.ctl import app
 
 PIPELINE = """
 name: {name}
@@ -89,3 +96,57 @@ def test_a_place_that_is_none_is_refused(refused, where):
 
 def test_an_assignment_without_an_option_is_refused(refused):
     assert "NODE.OPTION=VALUE" in refused("ctl", "set", "alpha=3")
+
+
+def test_another_command_is_no_verb_of_ctl_and_is_named(refused):
+    assert "spikemm top" in refused("ctl", "top")
+    assert "'pause'" in refused("ctl", "paus")
+
+
+class Runs:
+    """Pipelines that seem to run, of which each answers with its status."""
+
+    def __init__(self, monkeypatch, **nodes_by_name):
+        self.asked = []
+        found = [RunningPipeline(name, pid, name) for pid, name in enumerate(nodes_by_name, 41)]
+        monkeypatch.setattr("engine.rundir.running_pipelines", lambda: found)
+        monkeypatch.setattr("engine.control.running_pipelines", lambda: found)
+        monkeypatch.setattr("engine.control.ControlClient", self._connect)
+        self._nodes = nodes_by_name
+
+    def _connect(self, endpoint):
+        return contextlib.nullcontext(SimpleNamespace(request=partial(self._answer, endpoint)))
+
+    def _answer(self, run, request, /, **arguments):
+        self.asked.append((run, request, arguments.get("node")))
+        nodes = {node: {"status": status} for node, status in self._nodes[run].items()}
+        return {"pipeline": run, "phase": "running", "nodes": nodes} if request == "status" else None
+
+
+def ctl(*arguments):
+    return CliRunner().invoke(app, arguments)
+
+
+def test_the_only_pipeline_is_named_before_it_is_steered(monkeypatch):
+    runs = Runs(monkeypatch, rig={"camera": {"paused": False}})
+    done = ctl("pause")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "rig (process 41)\n")
+    assert runs.asked[-1] == ("rig", "command", "camera")
+    assert ctl("pause", "--run", "rig").stderr == ""
+
+
+def test_where_several_pipelines_run_one_must_be_chosen(monkeypatch):
+    runs = Runs(monkeypatch, rig={"camera": {"paused": False}}, press={})
+    for verb in ("pause", "stop", "status"):
+        assert str(ctl(verb).exception).startswith(
+            "several pipelines run: rig (process 41), press (process 42); choose"
+        )
+    assert not runs.asked
+    assert ctl("stop", "--run", "42").exit_code == 0
+    assert runs.asked == [("press", "stop", None)]
+
+
+def test_a_node_can_be_chosen_only_where_there_is_one(monkeypatch):
+    Runs(monkeypatch, rig={"left": {"paused": False}, "right": {"paused": True}})
+    assert str(ctl("pause").exception) == "rig has 2 replay nodes: left, right; choose one with --node NAME"
+    assert str(ctl("save").exception) == "rig (running) has no record node: there is nothing to command"

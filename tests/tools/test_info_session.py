@@ -10,7 +10,8 @@ from spikemm.session import Description, SessionWriter, Trigger
 def session(tmp_path):
     """Steps 500 to 899 of 24×32 px without 700 to 739; one block is damaged, the last one's record is torn."""
     packed = np.random.default_rng(0).integers(0, 256, (400, 96), np.uint8)
-    description = Description(24, 32, 1000, 500, 1e9, pipeline="rig", stream="camera")
+    keep = {"before_s": 0.5, "after_s": 0.26}
+    description = Description(24, 32, 1000, 500, 1e9, pipeline="rig", stream="camera", keep=keep)
     writer = SessionWriter(tmp_path / "s", description, file_bytes=1e9, file_s=1e9)
     for at in (*range(0, 200, 20), *range(240, 400, 20)):
         writer.write(500 + at, [packed[at : at + 20]], 1e9)
@@ -25,26 +26,47 @@ def session(tmp_path):
 
 
 def test_a_session_is_checked_block_by_block(spikemm, session):
-    facts = json.loads(spikemm("info", "s", "--json").stdout)
+    ended = spikemm("info", "s", "--json")
+    facts = json.loads(ended.stdout)
     assert (facts["layout"], facts["height"], facts["width"], facts["steps"]) == ("session", 24, 32, 340)
     found = facts["session"]
     assert (found["first_step"], found["stop_step"]) == (500, 880)
     assert found["bad_blocks"] == [[560, 580]]
     assert found["gaps"] == [[700, 40]]
     assert (found["blocks"], found["unreadable_blocks"], found["torn_bytes"]) == (18, 1, 54)
-    assert (found["finished"], found["sound"]) == (True, False)
+    assert (found["finished"], found["sound"], found["whole"]) == (True, False, False)
+    (trigger,) = found["triggers"]
+    assert [trigger[f"missing_{part}"] for part in ("before", "inside", "after")] == [0, 60, 20]
+    assert trigger["missing_s"] == pytest.approx(0.08)
+    assert ended.returncode == 1
     assert facts["trailing_bytes"] == 20 * 96
 
 
 def test_the_table_says_what_is_wrong_in_words(spikemm, session):
-    shown = spikemm("info", "s").stdout
+    shown = " ".join(spikemm("info", "s").stdout.split())
     for words in (
         "560 to 579",
         "40 steps from 700 on",
         "54 bytes of a torn last record",
-        "the shaft shakes (step 640)",
+        "the shaft shakes (step 640): steps 500 to 899, 0.4 s, of which 0.08 s are missing",
+        "60 steps in gaps or damaged blocks, 20 steps behind its last step",
+        "no: 2 blocks damaged or not readable, 40 steps missing in gaps",
+        "0.5 s before and 0.26 s after an alarm",
     ):
         assert words in shown
+
+
+def test_a_whole_session_is_said_to_be_whole(spikemm, tmp_path):
+    writer = SessionWriter(tmp_path / "s", Description(24, 32, 1000, 0, 1e9), file_bytes=1e9, file_s=1e9)
+    writer.trigger(Trigger(20, "save", "[/] as it was typed", 0, 40))
+    writer.write(0, [np.zeros((40, 96), np.uint8)], 1e9)
+    writer.close("the stream has ended")
+    ended = spikemm("info", "s")
+    shown = [" ".join(line.split()) for line in ended.stdout.splitlines()]
+    assert ended.returncode == 0
+    assert "whole yes" in shown
+    assert "triggers [/] as it was typed (step 20): steps 0 to 39, 0.04 s" in shown
+    assert "recorded by no pipeline, from ; kept: everything" in shown
 
 
 def test_a_session_is_opened_wherever_a_recording_is(spikemm, session, tmp_path):

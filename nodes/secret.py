@@ -1,14 +1,17 @@
-"""Secrets: read from a file or the environment, so that they stand in no pipeline file and no status."""
+"""Secrets: read from a file or the environment, so that they stand in no pipeline file, status or summary."""
 
 import os
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from spikemm.exceptions import OptionError
 
-__all__ = ["SECRET", "read_secret"]
+__all__ = ["Secret", "read_secret"]
 
-SECRET = r"^(env|file):.+$"
-"""What a reference to a secret looks like."""
+Secret = Annotated[str, Meta(pattern=r"^(env|file):.+$")]
+"""What an option holds in place of a secret: ``env:NAME`` or ``file:PATH``."""
 
 _LONGEST = 4096
 

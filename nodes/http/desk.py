@@ -7,8 +7,8 @@ from collections import deque
 from concurrent.futures import Executor
 
 from nodes.grey_scale import GreyScale
+from nodes.http.picture import Picture, make_picture, side_by_side
 from nodes.messages import Frames
-from nodes.page.picture import Picture, make_picture, side_by_side
 
 __all__ = ["PictureDesk"]
 

@@ -1,20 +1,26 @@
 """An aiohttp application in a thread of its own beside a node's."""
 
 import asyncio
-import socket
+import logging
 import threading
 from collections.abc import Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
-from nodes.page.guard import guard, is_loopback, protect
+from nodes.http.guard import guard, protect
+from nodes.http.listen import bind, is_loopback, page_url, with_token
+from nodes.http.options import HttpOptions
 
 __all__ = ["GOODBYE_S", "HttpThread"]
 
 GOODBYE_S = 1.0
 """How long a visitor may take to be sent away, s."""
+
+_log = logging.getLogger(__name__)
+_SILENCE_S = 15.0  # of a connection without a whole request: whoever opens many must not hold the places of others
 
 
 class HttpThread:
@@ -22,14 +28,19 @@ class HttpThread:
 
     Parameters
     ----------
-    bound : socket.socket
-        Where to listen; closed with the server.
-    token : str
-        What a visitor must know; empty: nothing, and only for this machine.
+    options : HttpOptions
+        Where to listen, and to whom.
+
+    Attributes
+    ----------
+    address : str
+        Where visitors find it.
     """
 
-    def __init__(self, bound: socket.socket, token: str) -> None:
-        self._bound, self._token = bound, token
+    def __init__(self, options: HttpOptions) -> None:
+        self._token = options.secret()
+        self._bound = bind(options.listen, options.port)
+        self.address = page_url(options.listen, self._bound.getsockname()[1])
         self._thread = ThreadPoolExecutor(1, "http")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
@@ -46,6 +57,10 @@ class HttpThread:
 
     async def _goodbye(self) -> None:
         """Send everyone away."""
+
+    def invitation(self, path: str) -> str:
+        """Return where something is, with the token: for nobody but whoever started the run."""
+        return with_token(self.address + path, self._token)
 
     def start(self) -> None:
         """Serve from now on; returns when the first visitor could come."""
@@ -72,7 +87,14 @@ class HttpThread:
         application = web.Application(middlewares=[guard(self._token, loopback=loopback)])
         application.on_response_prepare.append(protect)
         application.add_routes(self._routes())
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=GOODBYE_S, handler_cancellation=True)
+        runner = web.AppRunner(
+            application,
+            access_log=None,
+            shutdown_timeout=GOODBYE_S,
+            handler_cancellation=True,
+            keepalive_timeout=_SILENCE_S,
+            logger=_log,
+        )
         await runner.setup()
         try:
             await web.SockSite(runner, self._bound).start()
@@ -96,3 +118,11 @@ class HttpThread:
 
     async def _stopped(self) -> None:
         await self._stop.wait()
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Tell a fault of ours from a request that is malformed: whoever sends those must not fill the run's problems."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+_log.addFilter(_is_ours)
