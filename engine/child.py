@@ -5,7 +5,6 @@ The plan comes on standard input, which then stays open: when it closes, the sup
 
 import logging
 import os
-import signal
 import sys
 import time
 import traceback
@@ -25,6 +24,7 @@ from engine.hub import Hub
 from engine.inlet import Inbox
 from engine.loop import Loop, Member
 from engine.security import Keys
+from engine.signals import leave_to_supervisor
 from engine.spawn_plan import SpawnPlan, read_plan
 from engine.telemetry import ProcessReport
 
@@ -250,8 +250,7 @@ def _die_with_parent() -> None:
 
 def main() -> int:
     """Run one child; return its exit status."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # also sent to every process of a service: the supervisor ends it
-        signal.signal(number, signal.SIG_IGN)
+    leave_to_supervisor()
     plan = read_plan()
     Thread(target=_die_with_parent, name="orphan watch", daemon=True).start()
     keep_freed_memory()

@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Container
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from engine.worker import Worker
@@ -40,8 +41,9 @@ class Reporter:
         self.problems: deque[str] = deque(maxlen=_PROBLEMS_LIMIT)
 
     def event(self, level: str, node: str, text: str) -> None:
-        """Tell the user something."""
-        self._on_event(Event(level, node, text))
+        """Tell the user something; the run goes on where nobody can be told, as without the terminal or the pipe."""
+        with suppress(OSError):
+            self._on_event(Event(level, node, text))
 
     def problem(self, level: str, node: str, text: str) -> None:
         """Tell the user something that the summary is to repeat."""

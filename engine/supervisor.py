@@ -17,6 +17,7 @@ from engine.plans import Planner
 from engine.reporter import Event, Reporter
 from engine.requests import Desk
 from engine.rundir import RunDirectory
+from engine.signals import ENDING
 from engine.summary import exit_status, status_table
 from engine.telemetry import ProcessReport
 from engine.worker import Failure, Phase, Worker
@@ -64,6 +65,7 @@ class Supervisor:
         """Run until the source ends, Ctrl-C, or `seconds` of running have passed; return the summary.
 
         The first Ctrl-C (or SIGTERM) ends the sources and drains `block` links; a second one ends everything at once.
+        A terminal that closes counts as the first, however often it says so.
         """
         with self._signals_counted():
             self._run_directory = RunDirectory(self._name)
@@ -95,9 +97,10 @@ class Supervisor:
             return
 
         def count(number: int, frame: object) -> None:
-            self._signals += 1
+            self._signals = max(self._signals, 1) if number == signal.SIGHUP else self._signals + 1
 
-        before = {number: signal.signal(number, count) for number in (signal.SIGINT, signal.SIGTERM)}
+        spared = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()  # as nohup asks
+        before = {number: signal.signal(number, count) for number in ENDING if number not in spared}
         try:
             yield
         finally:
@@ -151,7 +154,8 @@ class Supervisor:
         elif worker.phase is Phase.STARTING and worker.alive and now - worker.started_at > _STARTUP_LIMIT_S:
             self._end_life(worker, Failure.STARTUP_TIMEOUT, f"not ready within {_STARTUP_LIMIT_S:g} s")
         elif worker.phase in (Phase.RUNNING, Phase.STOPPING) and worker.silent_s > _HANG_LIMIT_S:
-            self._end_life(worker, Failure.HANG, f"one message has kept it busy for {_HANG_LIMIT_S:g} s")
+            busy = f"one message has kept it busy for {_HANG_LIMIT_S:g} s"
+            self._end_life(worker, Failure.HANG, worker.failed_text or busy)
 
     def _died(self, worker: Worker) -> None:
         deadline = time.monotonic() + _LAST_WORDS_S

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.environment import thread_environment
+from engine.signals import held_back
 from engine.spawn_plan import SpawnPlan, write_plan
 from engine.telemetry import ProcessReport, add_lives, died
 
@@ -82,9 +83,10 @@ class Worker:
         self.failed_text, self.hopeless, self.said_bye = "", False, False
         self.started_at = self._beat_at = time.monotonic()
         self._first_start = self._first_start or self.started_at
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "engine.child"], stdin=subprocess.PIPE, env=environment, process_group=0
-        )
+        with held_back():
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "engine.child"], stdin=subprocess.PIPE, env=environment, process_group=0
+            )
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(write_plan(plan))

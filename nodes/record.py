@@ -77,6 +77,8 @@ class Record(Sink):
     another picture size begins another session; an alarm of the time line before has one of its own, while its steps
     are in memory. When the disk is full or too slow, the run goes on, what is
     lost is counted as `steps_not_recorded`, `entries_not_recorded` and `triggers_lost`, and the run does not end well.
+    Pictures and readings that come after their time line has ended count as `late_messages`; only a session of a late
+    alarm holds them.
     """
 
     Options = RecordOptions

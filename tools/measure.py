@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tools.measured_part import gapless_start, missing_before_s, phase_at_step_0
+from tools.measured_part import gapless_start
 from tools.open_recording import open_recording
 from tools.options import CalibrationPath, Flip, Height, Json, RateHz, RecordingPath, Width, finite
 from tools.shape import write_shape
@@ -140,7 +140,7 @@ def measure(
             on_progress=lambda done, total: reached(_PARTS * done // total),
         )
     if as_json:
-        typer.echo(json.dumps(_facts(found, recording)))
+        typer.echo(json.dumps(_facts(found)))
     else:
         _show(found, recording)
 
@@ -167,24 +167,21 @@ def _proposed(recording: "Recording", start_s: float, seconds: float | None) -> 
     return roi
 
 
-def _facts(found: "Measurement", recording: "Recording") -> dict[str, Any]:
+def _facts(found: "Measurement") -> dict[str, Any]:
     analysis = found.analysis
-    missing_s = missing_before_s(found, recording)
     return {
-        "axes": {"x": _axis(analysis.x, missing_s), "y": _axis(analysis.y, missing_s)},
+        "axes": {"x": _axis(analysis.x), "y": _axis(analysis.y)},
         "fps": analysis.fps,
         "steps": found.steps,
-        "start_step": recording.timeline.step_at(found.start_step),
+        "start_step": found.start_step,
         "roi": list(found.roi),
         "method": found.method,
     }
 
 
-def _axis(axis: "AxisAnalysis", missing_s: float) -> dict[str, Any]:
+def _axis(axis: "AxisAnalysis") -> dict[str, Any]:
     return {
-        "peaks": [
-            {"hz": p.hz, "px": p.px, "snr_db": p.snr_db, "phase_deg": phase_at_step_0(p, missing_s)} for p in axis.peaks
-        ],
+        "peaks": [{"hz": p.hz, "px": p.px, "snr_db": p.snr_db, "phase_deg": p.phase_deg} for p in axis.peaks],
         "noise_floor_px": _finite(axis.noise_floor_px),
         "noise_density_px_per_sqrt_hz": _finite(axis.noise_density_px_per_sqrt_hz),
     }
@@ -199,17 +196,13 @@ def _show(found: "Measurement", recording: "Recording") -> None:
 
     from tools.tables import console
 
-    analysis, missing_s = found.analysis, missing_before_s(found, recording)
+    analysis = found.analysis
     table = Table(title=_title(found, recording), title_justify="left")
     for heading in ("axis", "Hz", "amplitude px", "phase °", "SNR dB", "noise floor px"):
         table.add_column(heading, justify="left" if heading == "axis" else "right")
     for name, axis in (("x", analysis.x), ("y", analysis.y)):
         floor = f"{axis.noise_floor_px:.2g}" if math.isfinite(axis.noise_floor_px) else "no contrast"
-        phases = [phase_at_step_0(peak, missing_s) for peak in axis.peaks]
-        rows = [
-            (f"{p.hz:.3f}", f"{p.px:.5f}", f"{phase:.1f}", f"{p.snr_db:.0f}")
-            for p, phase in zip(axis.peaks, phases, strict=True)
-        ]
+        rows = [(f"{p.hz:.3f}", f"{p.px:.5f}", f"{p.phase_deg:.1f}", f"{p.snr_db:.0f}") for p in axis.peaks]
         for row in rows or [("none", "–", "–", "–")]:
             table.add_row(name, *row, floor)
     console().print(table)

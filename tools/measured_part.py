@@ -1,4 +1,4 @@
-"""What `spikemm measure` does where steps are missing: which part it measures, and phases by the sensor's clock."""
+"""Which part of a recording `spikemm measure` measures where steps are missing."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -8,10 +8,8 @@ import typer
 if TYPE_CHECKING:
     from spikemm.recording import Recording
     from spikemm.timeline import Timeline
-    from spikemm.vibration.measurement import Measurement
-    from spikemm.vibration.spectrum import Peak
 
-__all__ = ["gapless_start", "missing_before_s", "phase_at_step_0"]
+__all__ = ["gapless_start"]
 
 _SHOWN = 8
 
@@ -70,13 +68,3 @@ def _refuse(recording: "Recording", parts: Sequence[range], start_s: float | Non
         f"{recording.path}: {asked.strip()}: steps are missing there; without a gap are "
         f"{', '.join(f'{begin:.6g} to {end:.6g} s' for begin, end in spans)}{more}: choose inside one of them"
     )
-
-
-def missing_before_s(found: "Measurement", recording: "Recording") -> float:
-    """Return how many seconds are missing between the recording's first step and the part that was measured."""
-    return (recording.timeline.step_at(found.start_step) - found.start_step) / recording.rate_hz
-
-
-def phase_at_step_0(peak: "Peak", missing_s: float) -> float:
-    """Return the phase in degrees at the first step of the sensor, from that at the first if nothing were missing."""
-    return (peak.phase_deg - 360.0 * peak.hz * missing_s + 180.0) % 360.0 - 180.0

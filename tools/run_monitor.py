@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import webbrowser
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -50,7 +51,8 @@ class RunMonitor:
         """Stop watching."""
         self._ended.set()
         self._thread.join()
-        self._line.stop()
+        with suppress(OSError):  # the terminal may have gone, and the summary is still to be written
+            self._line.stop()
 
     def say(self, text: str) -> None:
         """Print a line of information."""

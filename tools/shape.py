@@ -14,6 +14,8 @@ __all__ = ["write_shape"]
 
 _PARTS = 1000
 _VIDEO_CYCLES = 5
+_LEAST_ABOVE_NOISE = 2.5
+"""Where nothing vibrates the strongest block of a picture reaches 1.1 to 2.1; 0.005 px of a whole fork 5."""
 
 
 def write_shape(recording: "Recording", part: range, frequency_hz: float, out: Path, *, alpha: float) -> None:
@@ -45,7 +47,7 @@ def write_shape(recording: "Recording", part: range, frequency_hz: float, out: P
     from tools.progress import progress
 
     with writing(out), whole_file(out) as unfinished, progress("averaging", _PARTS) as reached:
-        loop = shape_of_recording(
+        shape = shape_of_recording(
             recording,
             part,
             frequency_hz,
@@ -54,7 +56,14 @@ def write_shape(recording: "Recording", part: range, frequency_hz: float, out: P
             on_progress=lambda done, total: reached(_PARTS * done // total),
         )
         cycles = _VIDEO_CYCLES if out.suffix.lower() in (".mp4", ".avi") else 1
-        _, _, line = write_frames(iter([loop] * cycles), unfinished, PHASES)
+        _, _, line = write_frames(iter([shape.loop] * cycles), unfinished, PHASES)
     seconds = len(part) / recording.rate_hz
     facts = [f"{out}: one cycle of {frequency_hz:g} Hz in {PHASES} frames", f"averaged over {seconds:g} s"]
     typer.echo(", ".join([*facts, f"motion ×{alpha:g}", *([line] if line else [])]))
+    if shape.above_noise < _LEAST_ABOVE_NOISE:
+        apart_hz = 1.0 / seconds
+        typer.echo(
+            f"warning: nothing vibrates at {frequency_hz:g} Hz more than beside it, so the shape is mostly noise: give "
+            f"the frequency to {0.5 * apart_hz:.2g} Hz, as measure without --shape tells it",
+            err=True,
+        )

@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from nodes.grey_scale import GreyScale
-from nodes.http.desk import PictureDesk
 from nodes.http.options import PictureOptions
-from nodes.http.thread import HttpThread
+from nodes.http.picture_desk import PictureDesk
+from nodes.http.server import HttpServer
 
 __all__ = ["PictureServer"]
 
 
-class PictureServer(HttpThread):
+class PictureServer(HttpServer):
     """Hands pictures out while it runs; derive from it.
 
     Parameters

@@ -7,13 +7,13 @@ from engine.control import ControlClient
 from engine.exceptions import PipelineError
 from nodes.http.listen import is_loopback, require_free
 from nodes.http.options import HttpOptions
-from nodes.http.thread import HttpThread
+from nodes.http.server import HttpServer
 from spikemm.exceptions import SpikeMMError
 
 __all__ = ["HttpSink"]
 
 _CONTROL_TIMEOUT_S = 5.0
-_Server = TypeVar("_Server", bound=HttpThread)
+_Server = TypeVar("_Server", bound=HttpServer)
 
 
 class HttpSink(Sink, Generic[_Server]):

@@ -94,6 +94,8 @@ def region_reading(
             phase_to = {"region": reference[0], "hz": peak.hz, "deg": deg}
     seen = [isfinite(axis.noise_floor_px) for axis in (analysis.x, analysis.y)]
     velocities, severity = _severity(record, ground, seen, housing=housing)
+    # The larger of two axes; where neither is above its floor, the one with the lower: as the alarms take amplitudes.
+    velocity = max(velocities, key=lambda v: (v.mm_s, -v.floor_mm_s), default=None)
     values = {
         "roi": [record.roi[0] + ground.origin[0], record.roi[1] + ground.origin[1], *record.roi[2:]],
         "seconds": record.count / ground.fps,
@@ -105,8 +107,8 @@ def region_reading(
         "orbit": orbit,
         "phase_to": phase_to,
         "um_per_px": None if scale is None else scale.um_per_px,
-        "velocity_rms_mm_s": max((v.mm_s for v in velocities), default=None),
-        "velocity_floor_mm_s": max((v.floor_mm_s for v in velocities), default=None),
+        "velocity_rms_mm_s": None if velocity is None else velocity.mm_s,
+        "velocity_floor_mm_s": None if velocity is None else velocity.floor_mm_s,
         "zone": severity.zone,
         "zone_text": severity.text,
     }

@@ -14,7 +14,7 @@ from nodes.http.control import Control, ControlDesk
 from nodes.http.guard import same_origin
 from nodes.http.options import PictureOptions
 from nodes.http.picture_server import PictureServer
-from nodes.http.thread import GOODBYE_S
+from nodes.http.server import GOODBYE_S
 from nodes.page.board import NoticeBoard
 from nodes.page.events import EventLog
 from nodes.page.messages import Command, SetOption

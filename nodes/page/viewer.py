@@ -13,7 +13,7 @@ from aiohttp import WSMsgType, web
 
 from engine.clocks import Clock
 from engine.exceptions import ControlError
-from nodes.http.desk import PictureDesk
+from nodes.http.picture_desk import PictureDesk
 from nodes.page.board import NoticeBoard
 from nodes.page.events import LoggedEvent
 from nodes.page.messages import Command, Drawn, Level, Ping, ReadingsShown, SetOption, decode

@@ -11,7 +11,7 @@ from prometheus_client.exposition import choose_encoder
 from engine.exceptions import ControlError
 from nodes.http.control import Control, ControlDesk
 from nodes.http.options import HttpOptions
-from nodes.http.thread import HttpThread
+from nodes.http.server import HttpServer
 from nodes.plant.metrics import Board, PipelineMetrics
 
 __all__ = ["MetricsServer"]
@@ -19,13 +19,13 @@ __all__ = ["MetricsServer"]
 _STATUS_EVERY_S = 0.5
 
 
-class MetricsServer(HttpThread):
+class MetricsServer(HttpServer):
     """Answers scrapes; asks the supervisor when it is scraped, twice a second at most.
 
     Parameters
     ----------
     options : HttpOptions
-        See `HttpThread`.
+        See `HttpServer`.
     board : Board
         What was measured.
     connect : callable or None

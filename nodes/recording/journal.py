@@ -72,11 +72,11 @@ class Journal:
 
     @property
     def loss(self) -> str:
-        """What was not recorded and why, for people; empty if nothing was lost and the last session has not failed."""
+        """What was not recorded and why, for people; empty if nothing was lost and no session has failed."""
         steps, entries, triggers = self.steps_not_recorded, self.entries_not_recorded, self._triggers_lost
-        if not (steps or entries or triggers or self.thread.failure):
-            return ""
-        parts = [f"{steps} steps"] * bool(steps or not (entries or triggers))
+        if not (steps or entries or triggers):
+            return self._last_failure and f"a session was not finished as it should be: {self._last_failure}"
+        parts = [f"{steps} steps"] * bool(steps)
         parts += [f"{entries} entries of frames, readings and events"] * bool(entries)
         parts += [f"the seconds of {triggers} alarms or saves"] * bool(triggers)
         return f"{' and '.join(parts)} are not recorded: {self.thread.failure or self._why_lost()}"
@@ -201,12 +201,13 @@ class Journal:
             self.thread.end(why)
 
     def watch(self) -> None:
-        """Say once when a session has failed."""
-        if self.session is not None and self.thread.failure:
-            self._context.log.error("%s: not recording: %s", self.session, self.thread.failure)
+        """Say once when a session has failed, also one that had ended here and was still to be written."""
+        while self.thread.failed:
+            folder, self._last_failure = self.thread.failed.popleft()
+            self._context.log.error("%s: not recording: %s", folder, self._last_failure)
             self._context.count("sessions_failed")
-            self._last_failure = self.thread.failure
-            self.session, self._retry_at = None, self._context.clock.now() + _RETRY_S
+            if folder == self.session:
+                self.session, self._retry_at = None, self._context.clock.now() + _RETRY_S
         self._context.counters["steps_recorded"] = self.thread.steps_recorded
         self._context.counters["steps_not_recorded"] = self.steps_not_recorded
         self._context.counters["entries_not_recorded"] = self.entries_not_recorded

@@ -3,6 +3,7 @@
 import errno
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, NamedTuple
 
@@ -45,6 +46,8 @@ class RecordThread:
     ----------
     failure : str
         Why the last session failed; empty while all is well.
+    failed : deque of (Path, str)
+        Folders of sessions that have failed, and why; whoever tells of them takes them out.
     steps_recorded, steps_refused : int
         Steps written, and steps that came for a session that had failed.
     entries_refused : int
@@ -64,6 +67,8 @@ class RecordThread:
         self._session: RecordedSession | None = None
         self._crash: Exception | None = None
         self.failure = ""
+        self.failed: deque[tuple[Path, str]] = deque()
+        self._folder = Path()
         self.steps_recorded = self.steps_refused = self.entries_refused = self.sessions = 0
         self._thread = Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -84,7 +89,12 @@ class RecordThread:
 
     def note_dropped(self, steps: int) -> None:
         """Note in the session how many of its steps were not handed over."""
-        self._put(_Dropped(steps))
+        with self._changed:
+            last = self._jobs[-1] if self._jobs else None
+            if isinstance(last, _Dropped):  # a disk that hangs for hours must not fill the memory with notes
+                self._jobs[-1] = _Dropped(last.steps + steps)
+            else:
+                self._put(_Dropped(steps))
 
     def end(self, why: str) -> None:
         """End the session."""
@@ -117,8 +127,10 @@ class RecordThread:
             What the thread has died of.
         """
         with self._changed:
-            self._stopping = True
+            again, self._stopping = self._stopping, True
             self._changed.notify_all()
+        if again:  # after a failed end, too, the node is closed: a disk that hangs is waited for once
+            return
         self._thread.join(patience_s)
         if self._thread.is_alive():
             self._let_go()
@@ -175,6 +187,7 @@ class RecordThread:
             case [SessionPlan() as plan]:
                 self._end("another session begins")
                 self.sessions += 1
+                self._folder = plan.folder
                 self._session = RecordedSession(plan, self._room)
             case [_Close(why=why)]:
                 self._end(why)
@@ -221,6 +234,7 @@ class RecordThread:
             if session is not None:
                 session.abandon(text)
             self.failure = text
+            self.failed.append((self._folder, text))
         finally:
             with self._changed:
                 self._bytes -= sum(getattr(job, "nbytes", 0) for job in batch)

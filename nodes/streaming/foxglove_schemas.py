@@ -81,14 +81,15 @@ class SensorTime:
         since_step_0 = round((message.step if step is None else step) * 1e9 / message.rate_hz)
         if message.epoch not in self._origins:
             self._open(message, since_step_0)
-        moment = self._origins[message.epoch] + since_step_0
+        origin = self._origins[message.epoch] = self._origins.pop(message.epoch)  # the last one to be forgotten
+        moment = origin + since_step_0
         self._latest_ns = max(self._latest_ns, moment)
         return moment
 
     def _open(self, message: Message, since_step_0: int) -> None:
-        """Find where an epoch begins, and forget those long past."""
+        """Find where an epoch begins, and forget those that nothing has come of for longest."""
         self._origins[message.epoch] = max(round(message.source_time * 1e9), self._latest_ns) - since_step_0
-        for old in sorted(self._origins)[:-_EPOCHS]:
+        for old in list(self._origins)[:-_EPOCHS]:
             del self._origins[old]
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
-from nodes.http.desk import PictureDesk
 from nodes.http.options import PictureOptions
 from nodes.http.picture import Picture
+from nodes.http.picture_desk import PictureDesk
 from nodes.http.picture_server import PictureServer
 
 __all__ = ["MotionJpegServer"]

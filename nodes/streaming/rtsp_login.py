@@ -72,6 +72,7 @@ class Credentials:
             fields |= {"cnonce": own, "response": digest(secret, nonce, count, own, "auth", request)}
         else:
             fields["response"] = digest(secret, nonce, request)
+        fields |= {"opaque": given["opaque"]} if "opaque" in given else {}
         quoted = [f'{key}="{value}"' for key, value in fields.items()]
         return "Digest " + ", ".join((*quoted, *(f"{key}={value}" for key, value in words.items())))
 

@@ -17,6 +17,9 @@ _LEVELS: tuple[State, ...] = ("ok", "warning", "alarm")
 _ABOVE = 2.0
 """How many times its limit a noise floor hides it: a limit that was learned from noise is itself about the floor."""
 
+_STEADY_S = 60.0
+"""What is out of sight again sooner than this must stay in sight so long: else every reading would be told."""
+
 
 class Moment(NamedTuple):
     """When something is looked at.
@@ -40,7 +43,8 @@ class Change(NamedTuple):
     """An alarm that was raised or cleared.
 
     One that falls from alarm to warning is raised anew, as a warning. One that can no longer be seen is raised anew as
-    what it was, without a value, and so it is when it is seen again.
+    what it was, without a value, and so it is when it is seen again; what goes in and out of sight counts as blind
+    until it has been seen for a minute.
     """
 
     rule: str
@@ -86,12 +90,17 @@ class Watch:
         self._learner = Learner(learn_s) if rule.needs_baseline and baseline is None else None
         self._latches = (Latch(rule.hold_s, rule.off_s), Latch(rule.hold_s, rule.off_s))
         self._unknown = Latch(rule.hold_s, rule.off_s)
-        self._level, self._blind = 0, False
+        self._level, self._raised, self._blind = 0, 0, False
+        self._sighted_s = -math.inf
         self._announce = announce
         self._look = _Look()
         self._seen = False
         self._since_wall_s: float | None = None
         self.acknowledged = False
+
+    @property
+    def _absolute(self) -> bool:
+        return self.rule.against == "limit"
 
     @property
     def state(self) -> State:
@@ -107,12 +116,11 @@ class Watch:
         self._seen = True
         if self._learner is not None:
             self._learn(self._learner, figure, at)
-            self._unknown.push(at.sensor_s, above=bool(figure.missing), below=not figure.missing)
-            verdict = self._unknown.raised or not self._announce
-            return self._turn(int(self._unknown.raised), at.wall_s) if verdict else None
+            self._see(at.sensor_s, seen=not figure.missing)
+            return self._turn(0, at.wall_s) if self._unknown.raised or not self._announce else None
         self._look = look = self._compare(figure)
-        level = self._levels(look, at.sensor_s if self.rule.quantity != "signal_lost" else at.now_s)
-        return self._turn(level, at.wall_s)
+        raised = self._levels(look, at.sensor_s if self.rule.quantity != "signal_lost" else at.now_s)
+        return self._turn(raised, at.wall_s)
 
     def learn(self, at: Moment) -> Change | None:
         """Learn anew what is normal."""
@@ -173,25 +181,45 @@ class Watch:
             limits = (known.mean + limits[0] * known.spread, known.mean + limits[1] * known.spread)
         elif rule.against == "percent" and known is not None:
             limits = (known.mean * (1 + limits[0] / 100), known.mean * (1 + limits[1] / 100))
-        if value is not None and value < floor and floor > _ABOVE * min(limits):
-            what = f"the noise floor of {floor:.2g} {rule.unit} is above the limit of {min(limits):.2g}: more light, a"
-            return _Look(None, limits, floor, f"{what} longer measure.seconds or a higher limit")
+        raised = [limit for latch, limit in zip(self._latches, limits, strict=True) if latch.raised]
+        standing = raised if self._absolute else []
+        limit = max(standing, default=min(limits))
+        if value is not None and value < floor and floor > limit * (1.0 if standing else _ABOVE):
+            what = f"the noise floor of {floor:.2g} {rule.unit} is above the limit of {limit:.2g}: more light, a longer"
+            return _Look(None, limits, floor, f"{what} measure.seconds or a higher limit")
         return _Look(value, limits, floor, figure.missing)
 
     def _levels(self, look: _Look, seconds: float) -> int:
-        self._unknown.push(seconds, above=look.value is None, below=look.value is not None)
-        if look.value is not None:
-            for latch, limit in zip(self._latches, look.limits, strict=True):
+        """Return how many of the limits are exceeded."""
+        self._see(seconds, seen=look.value is not None)
+        for latch, limit in zip(self._latches, look.limits, strict=True):
+            if look.value is not None:
                 release = limit - self.rule.margin(limit)
                 above = look.value >= max(limit, look.floor)
-                latch.push(seconds, above=above, below=look.value < release or look.value < look.floor)
-        raised = max((n + 1 for n, latch in enumerate(self._latches) if latch.raised), default=0)
-        return max(raised, 1) if self._unknown.raised else raised
+                ends = look.floor <= limit or not self._absolute  # the true value may be anything up to the floor
+                latch.push(seconds, above=above, below=ends and look.value < max(release, look.floor))
+            elif latch.raised:
+                latch.restart()  # what nobody has seen has not been below
+        return max((n + 1 for n, latch in enumerate(self._latches) if latch.raised), default=0)
 
-    def _turn(self, level: int, wall_s: float) -> Change | None:
-        before, self._level = self._level, level
+    def _see(self, seconds: float, *, seen: bool) -> None:
+        """Tell blindness from sight."""
+        was = self._unknown.raised
+        if self._unknown.push(seconds, above=not seen, below=seen) == was:
+            return
+        if was:
+            self._sighted_s = seconds
+        else:
+            again = seconds - self._sighted_s < _STEADY_S
+            self._unknown.off_s = max(self.rule.off_s, _STEADY_S if again else 0.0)
+
+    def _turn(self, raised: int, wall_s: float) -> Change | None:
+        """Go over to so many limits exceeded; return what is told of it: also what is found worse while half blind."""
         was_blind, self._blind = self._blind, self._unknown.raised
-        if (level, self._blind) == (before, was_blind) and not self._announce:
+        worse, self._raised = raised > self._raised, raised
+        level = max(raised, int(self._blind))
+        before, self._level = self._level, level
+        if (level, self._blind) == (before, was_blind) and not (worse or self._announce):
             return None
         self._announce, self.acknowledged, self._since_wall_s = False, False, wall_s
         state: Literal["raised", "cleared"] = "raised" if level else "cleared"
@@ -210,7 +238,7 @@ class Watch:
         if look.missing:
             stands = any(latch.raised for latch in self._latches)
             return f"{head}, {'stands but can no longer be seen: ' if stands else ''}{look.missing}"
-        head += ", seen again" if again else ""
+        head += ", seen again" if again else ", in and out of sight" if self._blind else ""
         if look.value is None:
             return head
         if rule.quantity == "signal_lost" and state == "cleared":

@@ -26,12 +26,6 @@ _SETTLED_FRAMES = 32
 """First frames whose mean becomes the reference: the noise of a single one would be taken for the picture."""
 
 _NEARLY_ALL = 0.8
-_CHANCE, _CHANCE_SPREAD = 4.0, 0.122
-"""Standard deviations by which contrast must exceed what a fixed pattern has by chance, as that is subtracted; and such
-a deviation for one pixel of variance 1: √(2·mean(k_x⁴·exp(−2k²))) over all wave numbers k, for the derivative of a
-picture smoothed twice by 1 px."""
-
-_NOTHING = 1e-12
 _BRIGHTER = 10.0
 """A reference so much darker than what came after is mostly noise."""
 
@@ -156,7 +150,6 @@ class _Region:
         here = picture[y : y + high, x : x + wide]
         self._level = torch.from_numpy(here).to(self._tests)
         self._own = float(self._template.tests[3] @ here.ravel())
-        self._chance = _CHANCE * _CHANCE_SPREAD * spread**2 * float(np.sqrt((here**4).sum()))
         self._blank = not (finite[y : y + high, x : x + wide].all() and self._template.visible.any())
 
     def _settle(self, frames: torch.Tensor, found: NDArray[np.float64]) -> None:
@@ -171,17 +164,10 @@ class _Region:
             picture = self._sum.cpu().numpy().astype(np.float64) / len(self._moves)
             self._refer(picture, _spread(picture))
             self._template.sharpen(self._moves)
-            self._visible = self._standing_out()
+            self._visible = self._template.clear
         if self.settled:
             self._blank = self._blank or self._sum is None or not self._visible.any()
             self._sum = None
-
-    def _standing_out(self) -> NDArray[np.float64]:
-        """Return the projection (2, 2) on the directions whose contrast is more than a fixed pattern's by chance."""
-        inverse = -self._template.linear(np.eye(4))[:2, :2]
-        contrast, vectors = np.linalg.eigh(np.linalg.pinv(inverse, rcond=_NOTHING, hermitian=True))
-        seen = vectors[:, contrast > max(self._chance, _NOTHING)]
-        return np.asarray(seen @ seen.T)
 
     @property
     def shows(self) -> bool:

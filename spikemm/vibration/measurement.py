@@ -42,11 +42,11 @@ class Measurement:
     method : {'projection', 'frames'}
         Displacement from raw steps, or from frames of `front`.
     start_step, steps : int
-        Where in the recording (its stored steps) the measured part begins, and how many steps it has.
+        The sensor's step with which the measured part begins, and how many steps it has.
     px : numpy.ndarray
         (n, 2) float64 displacement along x and y around its mean.
     analysis : Analysis
-        What is in it; phases are those at the recording's step 0.
+        What is in it; phases are those at the sensor's step 0.
     """
 
     roi: Roi
@@ -99,18 +99,24 @@ def measure_recording(
         A region or band that the recording cannot show, a start behind its end, or more than 4 s.
     RecordingError
         Too few steps.
+
+    Notes
+    -----
+    A step counts as the light of its middle, as in the simulator. A sensor that integrates all through a step shows
+    sinc(f / rate) of an amplitude: 2.6 % less at an eighth of the rate (2,500 Hz of 20 kHz), 10 % less at a quarter.
     """
     check_roi(roi, recording.height, recording.width)
     calibration = calibration or calibration_of(recording)
     part = part_of(recording, start_s, seconds)
     check_band(recording, part, band_hz)
+    first = recording.timeline.step_at(part.start)
     if front is None:
         found = project(
             recording, roi, start=part.start, stop=part.stop, calibration=calibration, on_progress=on_progress
         )
         if not found.far:
             return Measurement(
-                roi, "projection", part.start, len(part), found.px, _projected(recording, part, found, band_hz)
+                roi, "projection", first, len(part), found.px, _projected(recording, first, found, band_hz)
             )
     return _framed(recording, roi, part, front or _FRONT, calibration, band_hz)
 
@@ -140,13 +146,13 @@ def check_band(recording: Recording, part: range, band_hz: tuple[float, float] |
     searched_band(hz, np.ones_like(hz), recording.rate_hz, band_hz)
 
 
-def _projected(recording: Recording, part: range, found: Projection, band_hz: tuple[float, float] | None) -> Analysis:
+def _projected(recording: Recording, first: int, found: Projection, band_hz: tuple[float, float] | None) -> Analysis:
     rate_hz = recording.rate_hz
     return analyse(
         found.px,
         rate_hz,
         band_hz=band_hz or (0.0, _HIGHEST * rate_hz),
-        start_s=(part.start + 0.5) / rate_hz,
+        start_s=(first + 0.5) / rate_hz,
         credible=found.credible,
     )
 
@@ -165,11 +171,13 @@ def _framed(
     record = RegionRecord(roi, length=len(part) // _HOP + 1, hop=_HOP, rate_hz=rate_hz, front=front.timing)
     encoder = Encoder(recording.height, recording.width, front.maps, _HOP, calibration=calibration)
     front_end = make_front_end(front, device="cpu")
+    first = recording.timeline.step_at(part.start)
     for at in range(part.start, part.stop, _CHUNK_STEPS):
-        batch = front_end.push(encoder.push(recording.packed(at, min(at + _CHUNK_STEPS, part.stop)), at))
+        packed = recording.packed(at, min(at + _CHUNK_STEPS, part.stop))
+        batch = front_end.push(encoder.push(packed, first + at - part.start))
         if batch is not None:
             record.push(batch)
     analysis = analyse(
         record.px, rate_hz / _HOP, kept=record.kept, band_hz=band_hz, start_s=record.first_step / rate_hz
     )
-    return Measurement(roi, "frames", part.start, len(part), record.px, analysis)
+    return Measurement(roi, "frames", first, len(part), record.px, analysis)

@@ -76,7 +76,7 @@ class Projection:
         shares = template.shares(part, sums.shape[1])
         each = template.shares(np.arange(pixels.pixels), pixels.pixels)
         singles = Singles(pixels, _first_order(template).T, each, lamp)
-        self.px = self._spectra.agreed(shown, shares, smooth, singles) - excess[:, :2]
+        self.px = (self._spectra.agreed(shown, shares, smooth, singles) - excess[:, :2]) @ template.clear
         taper = tukey(len(sums), TAPER)
         taken = excess[:, :2] + (lamp - 1.0) * shown
         self._taken = 2.0 * np.abs(np.fft.rfft(taken * taper[:, None], axis=0)) / taper.sum()

@@ -17,7 +17,8 @@ __all__ = ["RegionRecord", "region_length", "response_of"]
 
 _DARK = 1e-12
 _SETTLED_FRAMES = 64
-"""Frames whose mean tells how long the front end averages: one frame's noise would make dark pixels seem darker."""
+"""Frames, at least, whose mean tells how long the front end averages: one frame's noise would make dark pixels seem
+darker."""
 
 
 def region_length(picture: torch.Tensor, front: MapSpec) -> float:
@@ -93,7 +94,7 @@ class RegionRecord:
         self._newest = 0
         self._hidden = self._settled = False
         self._light: torch.Tensor | None = None
-        self._frames = 0
+        self._frames = 0.0
 
     def reset(self) -> None:
         """Forget the frames before."""
@@ -118,16 +119,17 @@ class RegionRecord:
         if begins:
             self._record.reset()
             self._light, self._frames = None, 0
-        if self._frames < _SETTLED_FRAMES:
-            self._gather(batch.pixels)
+        self._gather(batch.pixels)
         self._record.push(np.zeros((len(found.px), 2)) if self._hidden else found.px[:, 0])
         self._newest = int(found.steps[-1])
 
     def _gather(self, frames: torch.Tensor) -> None:
+        """Add to the mean light, which forgets what is older than a record or two: the front end averages by it."""
         x, y, width, height = self.roi
         light = frames[:, y : y + height, x : x + width].nan_to_num(0.0, 0.0, 0.0).sum(0)
-        self._light = light if self._light is None else self._light + light
-        self._frames += len(frames)
+        known = 0.5 if self._frames >= max(self.length, _SETTLED_FRAMES) else 1.0
+        self._light = light if self._light is None else known * self._light + light
+        self._frames = known * self._frames + len(frames)
 
     @property
     def _length_steps(self) -> float:

@@ -199,7 +199,9 @@ def severity_of(velocities: list[Velocity], machine: Machine | None, *, scaled: 
         if not there:
             return Severity(None, f"no zone: {reason}")
     assert machine is not None, "looked at above"
-    worst = max(velocities, key=lambda velocity: max(velocity.mm_s, velocity.floor_mm_s))
+    # What is hidden below a floor counts where it may be of a worse zone.
+    least = [max(velocity.mm_s, velocity.floor_mm_s) for velocity in velocities]
+    worst = velocities[max(range(len(least)), key=lambda i: (zone_of(least[i], machine), velocities[i].mm_s, least[i]))]
     low, high = worst.band_hz
     band = f"{low:g} to {high:.0f} Hz"
     if high < machine.band_hz[1]:

@@ -34,6 +34,11 @@ _STRAIGHT = 1e-3
 _NOTHING = 1e-12
 _SPACING_PX, _BEYOND = 0.2, 6
 _LEAST_KEPT = 0.05
+_CHANCE, _CHANCE_SPREAD = 4.0, 0.122
+"""Standard deviations by which contrast must exceed what noise has by chance, as its mean is subtracted; and such a
+deviation for one pixel of variance 1: √(2·mean(k_x⁴·exp(−2k²))) over all wave numbers k, for the derivative of a
+picture smoothed twice by 1 px."""
+
 _DARKEST = 0.1
 _ROUNDS = 30
 FURTHEST_PX = 2.0
@@ -101,6 +106,8 @@ class Template:
         other methods take, "projections".
     visible : numpy.ndarray
         (2, 2) projection on the directions in which a movement shows: all, but for a straight edge only across it.
+    clear : numpy.ndarray
+        (2, 2) the same, without those whose contrast is no more than what pattern and noise have by chance.
 
     Raises
     ------
@@ -139,7 +146,9 @@ class Template:
         inside = np.s_[:, *self._inside]
         tests[inside] = np.stack([shown[0], shown[1], shown[2] + self._mean, np.ones_like(patch)])[inside] * used
         self.tests: Floats = tests[inside].reshape(4, -1)
-        error = float((used * ((pattern * whole[_window(roi)]) ** 2 + noise**2)).sum())
+        variance = used * ((pattern * whole[_window(roi)]) ** 2 + noise**2)
+        error = float(variance.sum())
+        self._chance = _CHANCE * _CHANCE_SPREAD * float(np.sqrt((variance**2).sum()))
         self._transform = np.conj(np.fft.fft2(tests)) / patch.size
         self._error = error / patch.size * np.stack([-1j * kx * smooth, -1j * ky[:, None] * smooth, smooth])
         self._waves = ky, kx
@@ -185,6 +194,8 @@ class Template:
         shown = values < -max(_STRAIGHT * float(-values.min()), _NOTHING)
         seen = vectors[:, shown]
         self.visible = np.asarray(seen @ seen.T)
+        clear = vectors[:, shown & (-values > self._chance)]
+        self.clear = np.asarray(clear @ clear.T)
         inverse = seen @ np.diag(1.0 / values[shown]) @ seen.T
         top = inverse @ np.hstack((np.eye(2), -lamp[:2] @ flat))
         self._map = np.vstack((top, flat @ (np.hstack((np.zeros((2, 2)), np.eye(2))) - moved[2:] @ top)))

@@ -52,6 +52,37 @@ def test_a_service_manager_that_terminates_every_process_loses_nothing(apart, un
     assert (summary["exit_status"], {row["restarts"] for row in summary["nodes"].values()}) == (0, {0})
 
 
+def test_a_service_manager_that_terminates_every_process_at_its_birth_is_told_that_all_is_well(apart, until, tmp_path):
+    run = apart(endless(tmp_path))
+    for process in [*until(lambda: len(run.children()) == 3 and run.children()), run.process]:
+        process.terminate()
+    summary = run.summary()
+    assert (summary["exit_status"], summary["problems"]) == (0, [])
+
+
+def test_a_terminal_that_closes_drains_as_well_although_it_says_so_twice(apart, until, tmp_path, written):
+    run = apart(endless(tmp_path, delay_s=0.02))
+    until(lambda: len(written()) > 10)
+    for process in [*run.children(), run.process, run.process]:
+        process.send_signal(signal.SIGHUP)
+    summary = run.summary()
+    assert [line[0] for line in written()] == list(range(summary["nodes"]["source"]["emitted"]))
+    assert (summary["exit_status"], {row["restarts"] for row in summary["nodes"].values()}) == (0, {0})
+
+
+def test_a_run_under_nohup_outlives_its_terminal(apart, until, tmp_path, written):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    run = apart(endless(tmp_path))
+    signal.signal(signal.SIGHUP, before)
+    until(lambda: len(written()) > 10)
+    for process in [*run.children(), run.process]:
+        process.send_signal(signal.SIGHUP)
+    seen = len(written())
+    until(lambda: len(written()) > seen + 200)
+    run.process.terminate()
+    assert run.summary()["exit_status"] == 0
+
+
 def test_a_second_ctrl_c_ends_it_at_once(apart, until, tmp_path, written):
     run = apart(endless(tmp_path, delay_s=3600))
     children = until(lambda: len(run.children()) == 3 and run.children())

@@ -280,6 +280,15 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(open_node):
         Foxglove.check(FoxgloveOptions(port=taken))
 
 
+def test_sensor_time_keeps_the_epoch_of_one_source_while_another_one_is_sought_often():
+    clock = SensorTime()
+    first = clock.nanoseconds(frames(0))
+    for epoch in range(1, 20):
+        clock.nanoseconds(frames(0, epoch=epoch))
+        assert clock.nanoseconds(frames(20 * epoch)) == first + epoch * 10**6
+    clock.nanoseconds(frames(0, epoch=2))  # one long forgotten is begun anew
+
+
 def test_sensor_time_follows_the_steps_and_never_runs_back_at_a_new_epoch():
     clock = SensorTime()
     assert clock.nanoseconds(frames(4000)) == int(START_S * 10**9)

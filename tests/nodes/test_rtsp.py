@@ -19,6 +19,7 @@ from engine.testing import make_node
 from nodes.messages import Frames
 from nodes.rtsp import RTSP, RTSPOptions
 from nodes.streaming.rtp import Packetizer
+from nodes.streaming.rtsp_login import Credentials, Login
 
 HEIGHT, WIDTH = 61, 83
 START_S = 1_700_000_000.0
@@ -260,6 +261,12 @@ def test_a_server_that_asks_who_publishes_is_told(open_server, open_feeder, monk
     assert server.requests == ["OPTIONS", "OPTIONS", "ANNOUNCE", "SETUP", "RECORD"]
     status = feeder.node.status()
     assert (status["url"], status["connected"], status["failure"]) == (server.url, True, "")
+
+
+def test_a_digest_gives_back_what_is_opaque_to_it():
+    credentials = Credentials(Login("rig", "pass word"))
+    assert credentials.accept(['Digest realm="plant", nonce="n0", opaque="5ccc069c"'])
+    assert 'opaque="5ccc069c"' in credentials.header("OPTIONS", "rtsp://server/live")["Authorization"]
 
 
 def test_each_request_of_a_digest_has_the_next_nonce_count(open_server, open_feeder, monkeypatch):

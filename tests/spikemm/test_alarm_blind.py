@@ -79,6 +79,45 @@ def test_a_noise_floor_far_above_the_limit_clears_nothing_and_is_told():
     assert [change[:2] for change in told(SHAKING, reading(axis(0.4), SEEN), noisy)] == [("raised", "alarm")] * 2
 
 
+def test_a_floor_above_the_limit_ends_no_alarm_but_one_whose_limit_was_learned_from_noise():
+    calm = [reading(axis(floor=0.3), BLIND)] * 3
+    changes = told(SHAKING, reading(axis(0.4), SEEN), *calm, reading(SEEN, SEEN))
+    assert [change[:3] for change in changes] == [
+        ("raised", "alarm", 0.4),
+        ("raised", "alarm", None),
+        ("cleared", "alarm", 0.0),
+    ]
+    learned = Rule(name="shaking", quantity="amplitude", against="spread", alarm=2.0)
+    known = Baseline(mean=0.0, spread=0.1, values=9, learned_at=0.0, of=learned.fingerprint)
+    changes = told(learned, reading(axis(0.4), SEEN), *calm, baselines={("shaking", "fork"): known})
+    assert [change[0] for change in changes] == ["raised", "cleared"]
+
+
+IN_AND_OUT = [reading(SEEN, SEEN), reading(BLIND, BLIND)] * 300
+
+
+def test_a_region_that_goes_in_and_out_of_sight_is_told_a_few_times_not_at_every_reading():
+    assert len(told(SHAKING, *IN_AND_OUT)) <= 4
+    shaking = reading(axis(0.4), SEEN)
+    assert len(told(SHAKING, *[shaking, reading(BLIND, BLIND)] * 300)) <= 5
+    assert told(SHAKING, *IN_AND_OUT, *[reading(SEEN, SEEN)] * 62)[-1][:2] == ("cleared", "warning")
+
+
+@pytest.mark.parametrize("severity", ["warning", "alarm"])
+def test_what_gets_worse_while_in_and_out_of_sight_is_told_at_once(severity):
+    rule = Rule(name="shaking", quantity="amplitude", **{severity: 0.2})
+    *_, change = told(rule, *IN_AND_OUT, reading(axis(0.4), SEEN))
+    assert change[:3] == ("raised", severity, 0.4)
+    assert "in and out of sight, amplitude 0.4 px" in change[3]
+
+
+def test_what_nobody_has_seen_has_not_been_calm():
+    rule = Rule(name="shaking", quantity="amplitude", alarm=0.2, off_s=5.0)
+    dark = [reading(BLIND, BLIND)] * 10
+    changes = told(rule, reading(axis(0.4), SEEN), reading(SEEN, SEEN), *dark, reading(SEEN, SEEN))
+    assert [change[:2] for change in changes] == [("raised", "alarm"), ("raised", "alarm")]
+
+
 def test_nothing_to_learn_from_is_told():
     rule = Rule(name="more", quantity="amplitude", against="spread", alarm=3.0)
     changes = told(rule, reading(BLIND, BLIND), reading(BLIND, BLIND), reading(SEEN, SEEN), announce=True)

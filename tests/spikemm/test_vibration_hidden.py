@@ -58,6 +58,13 @@ def test_an_amplitude_is_right_when_the_light_falls_to_a_tenth():
     assert analysis.x.peaks[0].px == pytest.approx(PX, rel=0.03)
 
 
+def test_what_the_front_end_keeps_is_that_of_the_present_light():
+    _, alone = analysed(scene(300, light=0.25, noise=0.0))
+    _, record = analysed(scene(200), scene(900, light=0.25, noise=0.0))
+    assert alone.kept(800.0) < 0.95
+    assert record.kept(800.0) == pytest.approx(alone.kept(800.0), abs=0.01)
+
+
 def test_noise_in_the_first_frame_is_not_taken_for_the_picture():
     analysis, _ = analysed(scene(300, noise=0.02))
     assert analysis.x.peaks[0].px == pytest.approx(PX, rel=0.03)

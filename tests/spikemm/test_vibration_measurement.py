@@ -105,6 +105,26 @@ def test_a_still_scene_reports_no_peak(record, sensor, room):
     assert not found.y.peaks
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_few_pixels_that_fire_at_the_frequency_of_a_vibration_do_not_bend_it(record, seed):
+    # Two spikes of a pixel that fires 8,450 times a second and one cycle of 3,100 Hz make one step: a line right there,
+    # stronger than what the whole region shows. Some 2,000 pixels of a nearly even light hold several of them.
+    recording, region = record("long-ruler", hz=3100.0, px=0.05, seconds=0.5, seed=seed, size=FULL)
+    (peak,) = measure_recording(recording, region).analysis.y.peaks
+    assert peak.px == pytest.approx(0.05, rel=4.0 * 10 ** (-peak.snr_db / 20.0))
+
+
+@pytest.mark.parametrize("light", [0.02, 0.3])
+def test_a_covered_lens_shows_no_contrast_but_the_sensors_own_and_no_floor(tmp_path, light):
+    random = np.random.default_rng(0)
+    gain = light * (1.0 + 0.05 * random.standard_normal((64, 96)))
+    charge = random.random((64, 96)) + np.arange(4001)[:, None, None] * gain
+    path = tmp_path / "covered.dat"
+    path.write_bytes(pack(np.diff(np.floor(charge), axis=0) > 0.0).tobytes())
+    found = measure_recording(Recording(path, height=64, width=96), (20, 10, 50, 40)).analysis
+    assert (found.x.noise_floor_px, found.y.noise_floor_px) == (np.inf, np.inf)
+
+
 def test_the_noise_floor_of_spikes_is_far_below_a_thousandth_of_a_pixel(record):
     recording, _ = record("still")
     assert measure_recording(recording, (60, 10, 80, 100)).analysis.x.noise_density_px_per_sqrt_hz < 3e-4

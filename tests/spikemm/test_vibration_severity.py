@@ -121,6 +121,11 @@ def test_the_larger_direction_decides():
     assert "3 mm/s over 10 to 1000 Hz" in text
 
 
+def test_a_direction_that_shows_nothing_hides_no_worse_zone_of_the_other():
+    assert severity(Velocity(0.0, 9.0, BAND), Velocity(5.0, 0.1, BAND)).zone == "D"
+    assert severity(Velocity(0.0, 9.0, BAND), Velocity(3.0, 0.1, BAND)).zone is None
+
+
 def test_a_band_that_the_frames_cut_short_is_told():
     assert "not up to 1000 Hz" in severity(Velocity(3.0, 0.1, (10.0, 480.0))).text
 

@@ -123,3 +123,10 @@ def test_a_shape_is_one_cycle_of_the_whole_picture(spikemm, fork, tmp_path, alph
     assert frames.shape == (24, 96, 128)
     moved = displacement(frames, ROI[1:], reference=frames.mean(axis=0))[:, 0]
     assert fit_sine(moved, np.arange(24), 24.0, 1.0).amplitude == pytest.approx(0.3 * alpha, rel=within)
+
+
+def test_a_shape_of_noise_is_called_so(spikemm, fork):
+    assert "mostly noise" not in spikemm("measure", fork, "--shape", 310, "--out", "shape.npz").stderr
+    said = spikemm("measure", fork, "--shape", 350, "--out", "shape.npz").stderr
+    assert "nothing vibrates at 350 Hz" in said
+    assert "mostly noise" in said

@@ -1,3 +1,4 @@
+import errno
 import shutil
 import threading
 
@@ -97,6 +98,22 @@ def test_a_disk_too_slow_for_the_end_of_the_run_costs_what_still_waits(rig, monk
     assert rig.told().steps_not_recorded == 720
 
 
+def test_a_disk_that_hangs_at_the_end_of_the_run_is_waited_for_once(rig, monkeypatch):
+    monkeypatch.setattr(record_journal, "_LAST_S", 0.0)
+    monkeypatch.setattr("nodes.recording.writer_thread._LAST_WRITE_S", 0.0)
+    gate, given_up, let_go = threading.Event(), [], RecordThread._let_go
+    monkeypatch.setattr(RecordedSession, "write_steps", lambda session, steps: gate.wait(10))
+    monkeypatch.setattr(RecordThread, "_let_go", lambda thread: (given_up.append(1), let_go(thread)))
+    node = rig.recorder()
+    rig.feed(node, 0, 80)
+    rig.until(lambda: not node._journal.thread._jobs, node)
+    rig.feed(node, 80, 800)
+    with pytest.raises(RecordingError, match="720 steps are not recorded: the disk was too slow"):
+        rig.finish(node)
+    gate.set()
+    assert given_up == [1]
+
+
 def test_frames_that_a_full_disk_refuses_end_the_run_badly(rig):
     clock = ManualClock()
     node = rig.recorder(clock, max_gb=1e-9)
@@ -142,7 +159,7 @@ def test_what_an_alarm_asked_for_and_a_full_disk_did_not_take_is_counted(rig):
     node = rig.recorder(keep={"before_s": 0.5, "after_s": 1.0})
     rig.feed(node, 0, 2000)
     node.process(rig.alarm(1900), "events")
-    rig.until(lambda: node.context.counters["steps_recorded"] == 600 and not node.status()["queued_mb"], node)
+    rig.until(lambda: not node._journal.thread.queued_bytes, node)
     node._journal._room._max_bytes = 1e-9
     node._journal.thread._session._due = 0.0
     rig.until(lambda: node.status()["session"] is None, node)
@@ -151,6 +168,40 @@ def test_what_an_alarm_asked_for_and_a_full_disk_did_not_take_is_counted(rig):
         rig.finish(node)
     assert rig.steps() == list(range(1400, 2000))
     assert rig.told().failed
+
+
+def test_a_session_that_cannot_be_finished_is_told_although_a_good_one_follows(rig, monkeypatch, caplog):
+    close = RecordedSession.close
+
+    def fail_first(session, why, **facts):
+        close(session, why, **facts)
+        if session.writer.description.first_step == 0:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(RecordedSession, "close", fail_first)
+    node = rig.recorder(session_s=0.8)
+    rig.feed(node, 0, 1600)
+    with pytest.raises(RecordingError, match=r"a session was not finished .*input/output error"):
+        rig.finish(node)
+    assert [rig.steps(session) for session in rig.sessions()] == [list(range(800)), list(range(800, 1600))]
+    assert f"{rig.sessions()[0]}: not recording" in caplog.text
+    assert node.context.counters["sessions_failed"] == 1
+
+
+def test_a_disk_that_hangs_for_long_does_not_fill_the_memory(rig, monkeypatch):
+    monkeypatch.setattr(record_journal, "_PATIENCE_S", 0.0)
+    gate = threading.Event()
+    write = RecordedSession.write_steps
+    monkeypatch.setattr(RecordedSession, "write_steps", lambda session, steps: (gate.wait(10), write(session, steps)))
+    node = rig.recorder()
+    node._journal.thread.limit_bytes = 1
+    rig.feed(node, 0, 16_000)
+    waiting = len(node._journal.thread._jobs)
+    gate.set()
+    with pytest.raises(RecordingError, match="15920 steps are not recorded"):
+        rig.finish(node)
+    assert waiting <= 3
+    assert rig.told().steps_not_recorded == 15_920
 
 
 def test_sessions_that_wait_for_a_slow_disk_have_names_of_their_own(rig, monkeypatch):

@@ -14,7 +14,7 @@ from nodes.http.guard import guard, protect
 from nodes.http.listen import bind, is_loopback, page_url, with_token
 from nodes.http.options import HttpOptions
 
-__all__ = ["GOODBYE_S", "HttpThread"]
+__all__ = ["GOODBYE_S", "HttpServer"]
 
 GOODBYE_S = 1.0
 """How long a visitor may take to be sent away, s."""
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 _SILENCE_S = 15.0  # of a connection without a whole request: whoever opens many must not hold the places of others
 
 
-class HttpThread:
+class HttpServer:
     """Serves visitors who know the token until it is closed; derive from it.
 
     Parameters
