@@ -18,6 +18,7 @@ from spikemm.maps import MapSpec
 from spikemm.reconstruction import make_front_end
 from spikemm.recording import Recording
 from spikemm.vibration.deflection import DeflectionShape
+from spikemm.vibration.spectrum import FEWEST_CYCLES
 
 __all__ = ["PHASES", "RecordedShape", "shape_of_recording"]
 
@@ -87,6 +88,7 @@ def shape_of_recording(
         The part is too short.
     """
     rate_hz = recording.rate_hz
+    _require_cycles(frequency_hz, len(part) / rate_hz)
     shape = _shape(recording, part, frequency_hz)
     beside = _beside(recording, part, frequency_hz)
     front = _front(frequency_hz, rate_hz)
@@ -102,6 +104,14 @@ def shape_of_recording(
         if on_progress is not None:
             on_progress(stop - part.start, len(part))
     return RecordedShape(_magnified(shape, alpha, rate_hz, device), _above(shape, beside))
+
+
+def _require_cycles(frequency_hz: float, seconds: float) -> None:
+    if frequency_hz * seconds < FEWEST_CYCLES:
+        raise OptionError(
+            f"{frequency_hz:g} Hz has {max(frequency_hz, 0.0) * seconds:.1f} cycles in {seconds:g} s, and "
+            f"{FEWEST_CYCLES:g} are the least: take a longer part, or {FEWEST_CYCLES / seconds:.3g} Hz and more"
+        )
 
 
 def _front(frequency_hz: float, rate_hz: float) -> FrontSpec:

@@ -102,6 +102,7 @@ def test_an_axis_without_contrast_has_no_floor(spikemm, tmp_path):
         (("--shape", 310, "--out", "shape.mp4", *ROI), "--roi does nothing with --shape"),
         (("--shape", 310, "--out", "shape.gif"), "shape.gif"),
         (("--shape", 9000, "--out", "shape.mp4"), "below 5000, half the sensor's rate"),
+        (("--shape", 5, "--out", "shape.mp4"), "4 are the least"),
         ((*ROI, "--start", 9), "start at 9 s"),
         ((*ROI, "--band", 1, 2), "band 1 to 2 Hz"),
     ],
