@@ -77,6 +77,9 @@ class Record(Sink):
     another picture size begins another session; an alarm of the time line before has one of its own, while its steps
     are in memory. When the disk is full or too slow, the run goes on, what is
     lost is counted as `steps_not_recorded`, `entries_not_recorded` and `triggers_lost`, and the run does not end well.
+    When a session is closed, a line says where it is, its seconds, and what is missing; `sessions_not_whole` counts
+    those that lack something. Steps that were lost before they came here are told in this way only: whoever lost them
+    answers for the run's exit status.
     Pictures and readings that come after their time line has ended count as `late_messages`; only a session of a late
     alarm holds them.
     """

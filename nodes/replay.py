@@ -150,8 +150,7 @@ class Replay(Source):
                 raise ControlError(
                     f"{self.context.name} takes no command {name!r} with {arguments}; it takes {_COMMANDS}"
                 )
-        target = self._timeline.step_at(self._playback.target)
-        return {**self.status(), "step": target} if name == "step" else self.status()
+        return self._status_at(self._playback.target) if name == "step" else self.status()
 
     def _step_back(self, steps: int) -> None:
         """Pause and show what was seen so many steps before; what comes before that is sent again."""
@@ -161,13 +160,20 @@ class Replay(Source):
 
     def _seek(self, step: int) -> None:
         if not 0 <= step < self._timeline.span:
-            raise ControlError(f"step {step} is outside the recording; it has steps 0 to {self._timeline.span - 1}")
+            last, rate_hz = self._timeline.span - 1, self._recording.rate_hz
+            raise ControlError(
+                f"step {step} ({step / rate_hz:g} s) is outside the recording; it has steps 0 to {last} "
+                f"(0 to {last / rate_hz:g} s)"
+            )
         self._playback.seek(self._timeline.position_of(step), wished_number(self.context.wanted, "span", 0))
         self.context.new_epoch(flush=True)
 
     def status(self) -> dict[str, Any]:
         """Where the replay stands."""
-        step = self._timeline.step_at(self._playback.position)
+        return self._status_at(self._playback.position)
+
+    def _status_at(self, position: int) -> dict[str, Any]:
+        step = self._timeline.step_at(position)
         return {
             "step": step,
             "steps": self._timeline.span,

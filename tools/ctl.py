@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 if TYPE_CHECKING:
     from engine.control import ControlClient, RunningPipeline
 
-__all__ = ["app", "connect"]
+__all__ = ["app", "connect", "find"]
 
 RunName = Annotated[
     str | None,
@@ -53,15 +53,16 @@ def connect(run: str | None) -> "ControlClient":
     """Return a client of the pipeline of that name or process id, or of the only one that runs."""
     from engine.control import ControlClient
 
-    return ControlClient(_find(run).endpoint)
+    return ControlClient(find(run).endpoint)
 
 
-def _find(run: str | None) -> "RunningPipeline":
+def find(run: str | None) -> "RunningPipeline":
+    """Return the pipeline of that name or process id, or the only one that runs; raises ControlError."""
     from engine.control import find_run, running_pipelines
     from engine.exceptions import ControlError
 
-    found = running_pipelines()
-    if run is None and len(found) > 1:
+    found = [one for one in running_pipelines() if run is None or run in (one.name, str(one.pid))]
+    if len(found) > 1:
         listed = ", ".join(f"{one.name} (process {one.pid})" for one in found)
         raise ControlError(f"several pipelines run: {listed}; choose one with --run NAME, or --run and its process id")
     return find_run(run)
@@ -71,7 +72,7 @@ def _steer(run: str | None) -> "ControlClient":
     """Connect to a pipeline that is about to be changed; where nobody has named it, tell which it is."""
     from engine.control import ControlClient
 
-    found = _find(run)
+    found = find(run)
     if run is None:
         typer.echo(f"{found.name} (process {found.pid})", err=True)
     return ControlClient(found.endpoint)
@@ -177,12 +178,16 @@ def speed(
 
 @app.command()
 def loop(
-    on: Annotated[bool, typer.Argument(metavar="on|off", help="Whether to start again at the end.")],
+    on: Annotated[str, typer.Argument(metavar="on|off", help="Whether to start again at the end.")],
     run: RunName = None,
     node: NodeName = None,
 ) -> None:
     """Switch looping of the replay on or off."""
-    _command(run, node, "loop", {"on": on})
+    from engine.exceptions import ControlError
+
+    if on not in ("on", "off"):
+        raise ControlError(f"loop {on}: say on or off")
+    _command(run, node, "loop", {"on": on == "on"})
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from tools.info_session import check_of, checked_blocks, session_rows
+from tools.info_sessions import listed_sessions, sessions_in, show_sessions
 from tools.open_recording import open_recording
 from tools.options import CalibrationPath, Flip, Height, Json, RateHz, RecordingPath, Width
 
@@ -38,18 +39,22 @@ def info(
 
     Reads the whole file once, in constant memory. Of a session that `record` has written, every block is checked
     against its checksum, and the table tells what is missing, damaged or cut off, what it was kept for, and whether all
-    that was asked for is there.
+    that was asked for is there. A trigger's seconds count from the session's first step, as `spikemm ctl seek` and
+    `spikemm measure --start` take them. Of a folder that holds sessions, a list of these is shown, the newest last,
+    without comparing checksums.
     **mean_rate** is the light in spikes per step, from 0 to 1; a saturated pixel fires on every step, a dead one never.
     A window is an average over time, so it damps fast vibrations: the table names the frequency at which it still keeps
     30 % of an amplitude, at the recording's mean light.
 
     Exit status: 0; 1 if a session can be read and is not whole: something that it has seen, or was asked to keep, is
-    missing, damaged or cut off; 2 if nothing can be read.
+    missing, damaged or cut off, or one of the sessions listed is not whole; 2 if nothing can be read.
 
     Example: `spikemm info car.dat --json`
     """
     from spikemm.calibration import calibration_of
 
+    if sessions := sessions_in(rec):
+        _list(sessions, as_json, height, width, rate, flip, calibration)
     recording = open_recording(rec, height=height, width=width, rate_hz=rate, flip=flip, calibration=calibration)
     loaded = calibration_of(recording)
     facts = _facts(recording)
@@ -58,6 +63,23 @@ def info(
     else:
         _show(facts, loaded)
     raise typer.Exit(int("session" in facts and not facts["session"]["whole"]))
+
+
+def _list(sessions: list[Path], as_json: bool, *of_a_recording: Any) -> None:
+    """Tell of sessions, and exit."""
+    from spikemm.exceptions import OptionError
+
+    if any(option is not None for option in of_a_recording):
+        raise OptionError(
+            f"{sessions[0].parent} is a folder of sessions, and a size, a rate, row order or calibration is of one "
+            "recording: leave these options out, or name one session"
+        )
+    rows = listed_sessions(sessions)
+    if as_json:
+        typer.echo(json.dumps(rows))
+    else:
+        show_sessions(rows)
+    raise typer.Exit(int(not all(row["whole"] for row in rows)))
 
 
 def _facts(recording: "Recording") -> dict[str, Any]:

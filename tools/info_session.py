@@ -1,6 +1,7 @@
 """What `spikemm info` says of a session, besides what it says of every recording."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from spikemm.recording import Recording
     from spikemm.session import SessionCheck
 
-__all__ = ["check_of", "checked_blocks", "session_rows"]
+__all__ = ["check_of", "checked_blocks", "local_time", "session_losses", "session_rows", "session_state"]
 
 _SHOWN = 5
 
@@ -38,8 +39,9 @@ def session_rows(facts: dict[str, Any], rate_hz: float) -> dict[str, str]:
     so_far = ", so far" if facts["recording"] else ""
     cut = f"; {facts['torn_bytes']} bytes of a torn last record" if facts["torn_bytes"] else ""
     return {
-        "session": f"{_state(facts)}{cut}" + (f": {facts['why_ended']}" if facts["why_ended"] else ""),
-        "whole": f"yes{so_far}" if facts["whole"] else f"no: {_losses(facts)}",
+        "session": f"{session_state(facts)}{cut}" + (f": {facts['why_ended']}" if facts["why_ended"] else ""),
+        "whole": f"yes{so_far}" if facts["whole"] else f"no: {session_losses(facts)}",
+        "started": local_time(facts["started"]),
         "recorded": f"by {facts['pipeline'] or 'no pipeline'}, from {facts['stream']}; kept: {_kept(facts['keep'])}",
         "sensor steps": f"{facts['first_step']} to {facts['stop_step'] - 1}",
         "blocks": blocks,
@@ -53,7 +55,16 @@ def session_rows(facts: dict[str, Any], rate_hz: float) -> dict[str, str]:
     }
 
 
-def _state(facts: dict[str, Any]) -> str:
+def local_time(seconds: float) -> str:
+    """Return a time since 1970 as local time with its offset from UTC."""
+    try:
+        return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")
+    except (OverflowError, ValueError, OSError):  # of a damaged description
+        return f"{seconds:g} s since 1970"
+
+
+def session_state(facts: dict[str, Any]) -> str:
+    """Say whether somebody is writing a session, and if not, how it ended."""
     if facts["recording"]:
         return "being recorded"
     if facts["failed"]:
@@ -61,20 +72,20 @@ def _state(facts: dict[str, Any]) -> str:
     return "finished" if facts["finished"] else "cut off, not finished"
 
 
-def _losses(facts: dict[str, Any]) -> str:
+def session_losses(facts: dict[str, Any]) -> str:
     """Say in one line what is wrong with a session that is not whole."""
-    spoilt = facts["unreadable_blocks"] + len(facts["bad_blocks"])
-    missing = sum(steps for _, steps in facts["gaps"])
+    from spikemm.session import losses
+
     short = sum(bool(trigger["missing_s"]) for trigger in facts["triggers"])
-    said = {
-        "cut off": facts["failed"] or not (facts["finished"] or facts["recording"]),
-        f"{spoilt} blocks damaged or not readable": spoilt,
-        f"{missing} steps missing in gaps": missing,
-        f"{facts['steps_not_recorded']} steps not taken by the disk": facts["steps_not_recorded"],
-        f"not all that was asked for is there ({short} of {len(facts['triggers'])} triggers)": short,
-        "messages cut off": not all(facts["messages"].values()),
-    }
-    return ", ".join([text for text, holds in said.items() if holds] or ["bytes that belong to no block"])
+    said = losses(
+        cut_off=facts["failed"] or not (facts["finished"] or facts["recording"]),
+        missing_steps=sum(steps for _, steps in facts["gaps"]),
+        steps_not_recorded=facts["steps_not_recorded"],
+        asked=f"not all that was asked for is there ({short} of {len(facts['triggers'])} triggers)" if short else "",
+        spoilt_blocks=facts["unreadable_blocks"] + len(facts["bad_blocks"]),
+        messages_cut_off=not all(facts["messages"].values()),
+    )
+    return said or "bytes that belong to no block"
 
 
 def _kept(keep: Any) -> str:
@@ -87,14 +98,21 @@ def _kept(keep: Any) -> str:
 
 
 def _trigger(trigger: dict[str, Any], rate_hz: float) -> str:
-    said = f"{trigger['reason']} (step {trigger['step']})"
+    said = f"{trigger['reason']}: {_place(trigger['seconds'])}, sensor step {trigger['step']}"
     first, stop = max(0, trigger["first_step"]), trigger["stop_step"]
     if stop <= first:
         return said
-    asked = f"{said}: steps {first} to {stop - 1}, {(stop - first) / rate_hz:.6g} s"
+    asked = f"{said}; asked for: steps {first} to {stop - 1}, {(stop - first) / rate_hz:.6g} s"
     places = {"before its first step": "before", "in gaps or damaged blocks": "inside", "behind its last step": "after"}
     lacks = [f"{steps} steps {place}" for place, key in places.items() if (steps := trigger[f"missing_{key}"])]
     return f"{asked}, of which {trigger['missing_s']:.6g} s are missing: {', '.join(lacks)}" if lacks else asked
+
+
+def _place(seconds: float) -> str:
+    """Say where in a session something was, as `ctl seek` and `measure --start` take it."""
+    if seconds < 0:
+        return f"{-seconds:.6g} s before the session's first step"
+    return f"{seconds:.3f} s into the session (seek {round(seconds, 6)})"
 
 
 def _listed(items: list[str], between: str = "; ", left_out: int = 0) -> str:

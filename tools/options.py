@@ -87,4 +87,4 @@ CalibrationPath = Annotated[
         rich_help_panel=_SENSOR,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

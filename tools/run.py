@@ -48,7 +48,10 @@ def run(
     Everything in the file is checked before anything starts. Each node runs in a process of its own (a chain shares
     one), is restarted when it fails, and is told to finish what is under way at the end; a second Ctrl-C ends it
     all at once. The run closes with a table of its nodes and one of its links: what each sent, dropped and lost,
-    and how old a message was on arrival.
+    and how old a message was on arrival. The last line adds up the messages of all links; a sensor step that was missed
+    at the source, by the source itself or on the way from it, counts once there, though every link behind shows it.
+
+    What a node tells and what goes wrong begins with the local time, an alarm raised or cleared as well.
 
     Exit status: 0 if every promise was kept; 1 if a node could not be kept up, a `block` link lost something, or the
     run was ended before the first frame of a file; 2 if the file or an option is wrong, or a recording is too short
@@ -90,10 +93,12 @@ def run(
 
 def _tell(monitor: "RunMonitor", event: "Event") -> None:
     about = f"{event.node}: " if event.node else ""
-    if event.level == "info":
-        monitor.say(about + event.text)
-    else:
+    if event.level != "info":
         monitor.warn(f"spikemm: {about}{event.text}")
+    elif event.node:
+        monitor.note(about + event.text)
+    else:
+        monitor.say(event.text)
 
 
 def _show(result: dict[str, Any], seconds: float | None) -> None:
@@ -107,7 +112,7 @@ def _show(result: dict[str, Any], seconds: float | None) -> None:
 
 def _verdict(result: dict[str, Any], seconds: float | None) -> str:
     """Say in one line whether the run kept what it promised."""
-    totals = {what: sum(link.get(what, 0) for link in result["links"]) for what in ("dropped", "lost", "gap_steps")}
+    totals = {what: sum(link.get(what, 0) for link in result["links"]) for what in ("dropped", "lost")}
     restarts = sum(node["restarts"] for node in result["nodes"].values())
     outcome = (
         "every promise kept: no `block` link lost anything, no node stayed down"
@@ -115,10 +120,20 @@ def _verdict(result: dict[str, Any], seconds: float | None) -> str:
         else "NOT every promise kept: see the problems above"
     )
     counted = (
-        f"{totals['dropped']} messages dropped, {totals['lost']} lost, {totals['gap_steps']} steps missed in gaps, "
-        f"{restarts} restarts"
+        f"{totals['dropped']} messages dropped, {totals['lost']} lost, "
+        f"{_missed_at_sources(result['links'])} sensor steps missed at the source, {restarts} restarts"
     )
     return f"{result['pipeline']}: {_ending(result, seconds)}; {counted}; {outcome}"
+
+
+def _missed_at_sources(links: list[dict[str, Any]]) -> int:
+    """Count each gap once: per source what its worst-served reader missed; links further on repeat that gap."""
+    fed = {link["target"] for link in links}
+    missed: dict[str, int] = {}
+    for link in links:
+        if link["source"] not in fed:
+            missed[link["source"]] = max(missed.get(link["source"], 0), link.get("gap_steps", 0))
+    return sum(missed.values())
 
 
 def _ending(result: dict[str, Any], seconds: float | None) -> str:

@@ -3,7 +3,9 @@
 import os
 import sys
 import threading
+import time
 import webbrowser
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -28,11 +30,15 @@ class RunMonitor:
         Tell warnings and errors only.
     open_page : bool
         Open the first page that a node serves in a browser, where there is a screen.
+    clock : callable
+        Seconds since 1970; what happens is told with the local time, and with the date once it is another day.
     """
 
-    def __init__(self, *, quiet: bool, open_page: bool) -> None:
+    def __init__(self, *, quiet: bool, open_page: bool, clock: Callable[[], float] = time.time) -> None:
         self._quiet = quiet
         self._open_page = open_page and _has_screen()
+        self._clock = clock
+        self._first_day = self._today()
         self._out, self._err = console(), console(stderr=True)
         self._ended = threading.Event()
         self._line = self._out.status("starting")
@@ -59,9 +65,20 @@ class RunMonitor:
         if not self._quiet:
             self._out.print(text, markup=False, highlight=False, soft_wrap=True)
 
+    def note(self, text: str) -> None:
+        """Print an event with its time."""
+        self.say(f"{self._time()} {text}")
+
     def warn(self, text: str) -> None:
-        """Print a line to standard error."""
-        self._err.print(text, markup=False, highlight=False, soft_wrap=True)
+        """Print a line with its time to standard error."""
+        self._err.print(f"{self._time()} {text}", markup=False, highlight=False, soft_wrap=True)
+
+    def _today(self) -> str:
+        return time.strftime("%Y-%m-%d", time.localtime(self._clock()))
+
+    def _time(self) -> str:
+        date = "" if self._today() == self._first_day else "%Y-%m-%d "
+        return time.strftime(f"{date}%H:%M:%S", time.localtime(self._clock()))
 
     def _watch(self) -> None:
         while not self._ended.wait(_EVERY_S):

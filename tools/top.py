@@ -1,15 +1,18 @@
 """`spikemm top`: watch a running pipeline."""
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tools.ctl import RunName, connect
+from tools.ctl import RunName, find
 from tools.options import finite
 
 if TYPE_CHECKING:
     from rich.console import Group
+
+    from engine.control import ControlClient, RunningPipeline
 
 __all__ = ["top"]
 
@@ -21,7 +24,7 @@ def top(
     ] = 1.0,
     once: Annotated[bool, typer.Option("--once", help="Print the tables once and end.")] = False,
 ) -> None:
-    """Watch the nodes and links of a running pipeline; Ctrl-C ends the watching, not the pipeline.
+    """Watch the nodes and links of a running pipeline until it ends; Ctrl-C ends the watching, not the pipeline.
 
     **busy %** is the share of its time a node spends working: the one near 100 is the bottleneck. **age** is how long
     ago a message's last sensor step left the source when its receiver had finished with it. A window narrower than
@@ -42,22 +45,43 @@ def top(
     - **behind_ms_max**: ms by which `synthetic_camera` was late at worst.
     - **steps_lost**: sensor steps it has skipped because of that.
     """
+    from engine.control import ControlClient
+    from engine.exceptions import ControlError
+    from tools.tables import console
+
+    found = find(run)
+    with ControlClient(found.endpoint) as client, suppress(KeyboardInterrupt):
+        if once:
+            out = console()
+            out.print(_screen(client.request("status"), out.width))
+            return
+        try:
+            _watch(client, found, every)
+        except ControlError:
+            if _runs(found):
+                raise
+        typer.echo(f"{found.name} has ended")
+
+
+def _watch(client: "ControlClient", found: "RunningPipeline", every: float) -> None:
+    """Show the tables again and again, until the run has ended."""
     from rich.live import Live
 
     from tools.tables import console
 
     out = console()
-    with connect(run) as client:
-        if once:
-            out.print(_screen(client.request("status"), out.width))
-            return
-        try:
-            with Live(_screen(client.request("status"), out.width), console=out, auto_refresh=False) as live:
-                while True:
-                    time.sleep(every)
-                    live.update(_screen(client.request("status"), out.width), refresh=True)
-        except KeyboardInterrupt:
-            return
+    with Live(_screen(client.request("status"), out.width), console=out, auto_refresh=False) as live:
+        while True:
+            time.sleep(every)
+            if not _runs(found):
+                return
+            live.update(_screen(client.request("status"), out.width), refresh=True)
+
+
+def _runs(found: "RunningPipeline") -> bool:
+    from engine.control import running_pipelines
+
+    return found in running_pipelines()
 
 
 def _screen(status: dict[str, Any], width: int) -> "Group":

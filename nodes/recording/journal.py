@@ -10,7 +10,7 @@ from engine.context import Context
 from nodes.recording.items import Item, Steps
 from nodes.recording.session import SessionPlan
 from nodes.recording.time_line import Line
-from nodes.recording.writer_thread import RecordThread
+from nodes.recording.writer_thread import ClosedSession, RecordThread
 from spikemm.session import Description, DiskRoom, Trigger
 
 __all__ = ["Journal"]
@@ -201,17 +201,31 @@ class Journal:
             self.thread.end(why)
 
     def watch(self) -> None:
-        """Say once when a session has failed, also one that had ended here and was still to be written."""
+        """Say once when a session is closed or has failed, also one that had ended here and was still to be written."""
         while self.thread.failed:
             folder, self._last_failure = self.thread.failed.popleft()
             self._context.log.error("%s: not recording: %s", folder, self._last_failure)
             self._context.count("sessions_failed")
             if folder == self.session:
                 self.session, self._retry_at = None, self._context.clock.now() + _RETRY_S
+        while self.thread.closed:
+            self._tell(self.thread.closed.popleft())
         self._context.counters["steps_recorded"] = self.thread.steps_recorded
         self._context.counters["steps_not_recorded"] = self.steps_not_recorded
         self._context.counters["entries_not_recorded"] = self.entries_not_recorded
         self._context.counters["sessions_discarded"] = len(self._room.discarded)
+
+    def _tell(self, closed: ClosedSession) -> None:
+        """Say what has become of a session.
+
+        What went missing on the way here is told and does not end the run badly: whoever lost it answers for that.
+        """
+        held = f"{closed.seconds:.6g} s of spikes" if closed.seconds else "no spikes"
+        if closed.losses:
+            self._context.count("sessions_not_whole")
+            self._context.log.warning("recorded %s: %s, not whole: %s", closed.folder, held, closed.losses)
+        else:
+            self._context.log.info("recorded %s: %s, nothing missing", closed.folder, held)
 
     def stop(self, why: str) -> None:
         """End everything."""

@@ -12,11 +12,29 @@ from nodes.recording.session import RecordedSession, SessionPlan
 from spikemm.exceptions import SpikeMMError
 from spikemm.session import DiskRoom, Trigger
 
-__all__ = ["RecordThread"]
+__all__ = ["ClosedSession", "RecordThread"]
 
 _BLOCK_BYTES = 4 << 20
 _IDLE_S = 0.2
 _LAST_WRITE_S = 3.0
+
+
+class ClosedSession(NamedTuple):
+    """A session that is not written any more.
+
+    Attributes
+    ----------
+    folder : Path
+        Its folder.
+    seconds : float
+        Seconds of spikes in it.
+    losses : str
+        What it lacks, in words; empty if it is whole.
+    """
+
+    folder: Path
+    seconds: float
+    losses: str
 
 
 class _Close(NamedTuple):
@@ -48,6 +66,8 @@ class RecordThread:
         Why the last session failed; empty while all is well.
     failed : deque of (Path, str)
         Folders of sessions that have failed, and why; whoever tells of them takes them out.
+    closed : deque of ClosedSession
+        Sessions that are not written any more, the failed too; whoever tells of them takes them out.
     steps_recorded, steps_refused : int
         Steps written, and steps that came for a session that had failed.
     entries_refused : int
@@ -68,6 +88,7 @@ class RecordThread:
         self._crash: Exception | None = None
         self.failure = ""
         self.failed: deque[tuple[Path, str]] = deque()
+        self.closed: deque[ClosedSession] = deque()
         self._folder = Path()
         self.steps_recorded = self.steps_refused = self.entries_refused = self.sessions = 0
         self._thread = Thread(target=self._run, name="recorder", daemon=True)
@@ -204,6 +225,11 @@ class RecordThread:
         session, self._session = self._session, None
         if session is not None:
             session.close(why)
+            self._tell(session)
+
+    def _tell(self, session: RecordedSession) -> None:
+        writer = session.writer
+        self.closed.append(ClosedSession(writer.folder, writer.seconds, writer.losses))
 
     def _write(self, items: list[Any]) -> None:
         """Write one entry, or consecutive steps."""
@@ -233,6 +259,7 @@ class RecordThread:
             text = _told(error)
             if session is not None:
                 session.abandon(text)
+                self._tell(session)
             self.failure = text
             self.failed.append((self._folder, text))
         finally:

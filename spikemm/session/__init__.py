@@ -3,6 +3,7 @@
 from spikemm.session.check import SessionCheck
 from spikemm.session.description import Description, Trigger
 from spikemm.session.layout import DESCRIPTION, is_session, messages_name
+from spikemm.session.losses import losses
 from spikemm.session.room import DiskRoom
 from spikemm.session.steps import SessionSteps
 from spikemm.session.writer import SessionWriter
@@ -16,5 +17,6 @@ __all__ = [
     "SessionWriter",
     "Trigger",
     "is_session",
+    "losses",
     "messages_name",
 ]

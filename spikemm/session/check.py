@@ -51,8 +51,10 @@ class SessionCheck:
         ``bad_blocks``: [start, stop) of each with wrong bytes; ``torn_bytes``: of a last record that was cut off;
         ``gaps``: first missing step and number; ``recording``: somebody is writing it; ``finished``: it was closed;
         ``messages``: files of frames, readings and events, and whether they have an end; ``triggers``: what each asked
-        for, with how many of these steps are missing (``missing_before`` the first that is there, ``missing_inside``,
-        ``missing_after`` the last, where nobody is writing it) and how many seconds these are together (``missing_s``);
+        for, ``seconds`` of its step from the session's first one (as `ctl seek` and `measure --start` count; below 0:
+        before it), how many of the steps asked for are missing (``missing_before`` the first that is there,
+        ``missing_inside``, ``missing_after`` the last, where nobody is writing it) and how many seconds these are
+        together (``missing_s``);
         ``sound``: nothing is damaged or cut off, whether or not there are gaps; ``whole``: nothing is missing either
         of what it has seen and what it was asked for. What is being written is whole while that holds so far.
         """
@@ -83,7 +85,9 @@ class SessionCheck:
         before, inside, after = lack_of(trigger, self.steps.records, self.bad_blocks)
         after = 0 if recording else after
         missing = {"missing_before": before, "missing_inside": inside, "missing_after": after}
-        return asdict(trigger) | missing | {"missing_s": (before + inside + after) / self.steps.description.rate_hz}
+        rate_hz = self.steps.description.rate_hz
+        seconds = (trigger.step - int(self.steps.records["step"][0])) / rate_hz
+        return asdict(trigger) | missing | {"missing_s": (before + inside + after) / rate_hz, "seconds": seconds}
 
     def _is_sound(self, torn_bytes: int, description: Description) -> bool:
         whole = len(self.steps.records) == self.steps.blocks and not torn_bytes and not self.steps.trailing_bytes

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -152,6 +153,8 @@ class Description:
                 raise RecordingError(f"{path}: {trigger}: its steps are no whole numbers: restore it from a copy")
         for name in _NUMBERS:
             value = getattr(description, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
                 raise RecordingError(f"{path}: {name} is {value!r}, not a number from 0: restore it from a copy")
+        if not description.rate_hz:
+            raise RecordingError(f"{path}: rate_hz is 0: restore it from a copy")
         return description

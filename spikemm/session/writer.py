@@ -14,6 +14,7 @@ from spikemm.session.data_file import DataFile
 from spikemm.session.description import Description, Trigger
 from spikemm.session.index import IndexFile
 from spikemm.session.layout import INDEX, spikes_name
+from spikemm.session.losses import losses
 
 __all__ = ["SessionWriter"]
 
@@ -52,6 +53,7 @@ class SessionWriter:
         self.folder, self.description = folder, description
         self._file_bytes, self._file_steps = file_bytes, file_s * description.rate_hz
         self.steps = self.blocks = self.missing = self.bytes = 0
+        self._first_step: int | None = None
         self._next_step: int | None = None
         self._file: DataFile | None = None
         self._number = self._file_start = 0
@@ -62,6 +64,34 @@ class SessionWriter:
         except OSError:  # a full disk: what is tried again and again must not leave a folder each time
             shutil.rmtree(folder, ignore_errors=True)
             raise
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of spikes written."""
+        return self.steps / self.description.rate_hz
+
+    @property
+    def losses(self) -> str:
+        """What it lacks, in words; empty if it has all that it has seen and was asked for."""
+        facts = self.description
+        return losses(
+            cut_off=facts.failed,
+            missing_steps=self.missing,
+            steps_not_recorded=facts.steps_not_recorded,
+            asked=self._not_come(),
+        )
+
+    def _not_come(self) -> str:
+        """Say what triggers asked for before the first step and behind the last."""
+        triggers, rate_hz = self.description.triggers, self.description.rate_hz
+        if self._first_step is None or self._next_step is None:
+            return ""
+        asking = [trigger for trigger in triggers if trigger.stop_step > max(0, trigger.first_step)]
+        before = max((self._first_step - max(0, trigger.first_step) for trigger in asking), default=0)
+        after = max((trigger.stop_step - self._next_step for trigger in asking), default=0)
+        said = {"before its first step": before, "behind its last step": after}
+        lacks = [f"{steps / rate_hz:.6g} s {place}" for place, steps in said.items() if steps > 0]
+        return f"of what was asked for, {' and '.join(lacks)} did not come" if lacks else ""
 
     def write(self, step: int, parts: Sequence[NDArray[Any]], wall: float) -> None:
         """Append one block of consecutive steps.
@@ -92,6 +122,7 @@ class SessionWriter:
         self._index.append(
             step=step, steps=steps, missing=missing, wall=wall, file=self._number, offset=offset, size=size, crc=crc
         )
+        self._first_step = step if self._first_step is None else self._first_step
         self._next_step = step + steps
         self.steps, self.blocks = self.steps + steps, self.blocks + 1
         self.missing, self.bytes = self.missing + missing, self.bytes + size

@@ -240,6 +240,14 @@ def test_a_trigger_without_steps_is_refused_in_words(folder):
         Recording(folder)
 
 
+@pytest.mark.parametrize("rate_hz", [0, -1.0, float("inf"), float("nan"), True])
+def test_a_rate_that_is_none_is_refused_in_words(folder, rate_hz):
+    document = json.loads((folder / "session.json").read_text())
+    (folder / "session.json").write_text(json.dumps({**document, "rate_hz": rate_hz}))
+    with pytest.raises(RecordingError, match="rate_hz is"):
+        SessionSteps(folder)
+
+
 def test_a_session_without_spikes_says_so(tmp_path):
     begun(tmp_path / "s", height=0, width=0).close("")
     with pytest.raises(RecordingError, match="no spikes are in this session"):

@@ -1,4 +1,5 @@
 import json
+import time
 
 import numpy as np
 import pytest
@@ -38,6 +39,7 @@ def test_a_session_is_checked_block_by_block(spikemm, session):
     (trigger,) = found["triggers"]
     assert [trigger[f"missing_{part}"] for part in ("before", "inside", "after")] == [0, 60, 20]
     assert trigger["missing_s"] == pytest.approx(0.08)
+    assert trigger["seconds"] == pytest.approx(0.14)
     assert ended.returncode == 1
     assert facts["trailing_bytes"] == 20 * 96
 
@@ -48,7 +50,8 @@ def test_the_table_says_what_is_wrong_in_words(spikemm, session):
         "560 to 579",
         "40 steps from 700 on",
         "54 bytes of a torn last record",
-        "the shaft shakes (step 640): steps 500 to 899, 0.4 s, of which 0.08 s are missing",
+        "the shaft shakes: 0.140 s into the session (seek 0.14), sensor step 640",
+        "asked for: steps 500 to 899, 0.4 s, of which 0.08 s are missing",
         "60 steps in gaps or damaged blocks, 20 steps behind its last step",
         "no: 2 blocks damaged or not readable, 40 steps missing in gaps",
         "0.5 s before and 0.26 s after an alarm",
@@ -65,8 +68,57 @@ def test_a_whole_session_is_said_to_be_whole(spikemm, tmp_path):
     shown = [" ".join(line.split()) for line in ended.stdout.splitlines()]
     assert ended.returncode == 0
     assert "whole yes" in shown
-    assert "triggers [/] as it was typed (step 20): steps 0 to 39, 0.04 s" in shown
+    place = "0.020 s into the session (seek 0.02), sensor step 20"
+    assert f"triggers [/] as it was typed: {place}; asked for: steps 0 to 39, 0.04 s" in shown
     assert "recorded by no pipeline, from ; kept: everything" in shown
+
+
+def test_the_table_says_when_a_session_began_in_local_time(spikemm, session, monkeypatch):
+    monkeypatch.setenv("TZ", "UTC-2")
+    time.tzset()
+    try:
+        shown = " ".join(spikemm("info", "s").stdout.split())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert "started 2001-09-09 03:46:40+02:00" in shown
+
+
+def _written(folder, started, *, gap=0):
+    writer = SessionWriter(folder, Description(24, 32, 1000, 0, started), file_bytes=1e9, file_s=1e9)
+    writer.write(0, [np.zeros((40, 96), np.uint8)], 1e9)
+    writer.trigger(Trigger(20, "shaft", "the shaft shakes", 0, 40))
+    writer.write(40 + gap, [np.zeros((40, 96), np.uint8)], 1e9)
+    writer.close("the stream has ended")
+
+
+def test_of_a_folder_of_sessions_each_is_listed_the_newest_last(spikemm, tmp_path):
+    _written(tmp_path / "sessions" / "b", 1e9)
+    _written(tmp_path / "sessions" / "a", 2e9)
+    (tmp_path / "sessions" / "notes").mkdir()
+    ended = spikemm("info", "sessions", "--json")
+    rows = json.loads(ended.stdout)
+    assert ended.returncode == 0
+    assert [(row["name"], row["started"], row["seconds"]) for row in rows] == [("b", 1e9, 0.08), ("a", 2e9, 0.08)]
+    assert all(row["reasons"] == ["the shaft shakes"] and row["whole"] for row in rows)
+
+
+def test_the_list_names_sessions_that_are_not_whole(spikemm, tmp_path):
+    _written(tmp_path / "a", 1e9)
+    _written(tmp_path / "b", 2e9, gap=7)
+    _written(tmp_path / "c", 3e9)
+    (tmp_path / "c" / "session.json").write_text("{", encoding="utf-8")
+    ended = spikemm("info", ".")
+    shown = " ".join(ended.stdout.split())
+    assert ended.returncode == 1
+    assert "0.08 the shaft shakes yes" in shown
+    assert "0.08 the shaft shakes no: 7 steps missing in gaps" in shown
+    assert "not readable" in shown
+
+
+def test_options_of_one_recording_are_refused_for_a_folder_of_sessions(refused, tmp_path):
+    _written(tmp_path / "a", 1e9)
+    assert "is a folder of sessions" in refused("info", ".", "--rate", 1000)
 
 
 def test_a_session_is_opened_wherever_a_recording_is(spikemm, session, tmp_path):

@@ -25,6 +25,23 @@ def test_lost_steps_are_a_gap_of_the_session(rig):
     assert rig.steps() == [*range(800), *range(1000, 2000)]
 
 
+def test_the_end_of_a_session_is_told(rig, caplog):
+    caplog.set_level("INFO")
+    node = rig.recorder()
+    rig.feed(node, 0, 800)
+    rig.finish(node)
+    assert f"recorded {rig.session()}: 0.8 s of spikes, nothing missing" in caplog.text
+
+
+def test_a_session_that_is_not_whole_is_warned_of_and_counted(rig, caplog):
+    node = rig.recorder()
+    rig.feed(node, 0, 800)
+    rig.feed(node, 1000, 2000)
+    rig.finish(node)
+    assert f"recorded {rig.session()}: 1.8 s of spikes, not whole: 200 steps missing in gaps" in caplog.text
+    assert node.context.counters["sessions_not_whole"] == 1
+
+
 def test_the_calibration_goes_with_the_session(rig, tmp_path):
     (tmp_path / "sensor.npz").write_bytes(b"the sensor's own")
     node = rig.recorder()

@@ -128,3 +128,11 @@ def test_an_alarm_whose_steps_have_left_the_memory_is_lost_and_said(rig, caplog)
     assert rig.sessions() == []
     assert node.context.counters["triggers_lost"] == 1
     assert "shaft: nothing is recorded for it: its steps are no longer in memory" in caplog.text
+
+
+def test_the_seconds_that_an_alarm_asked_for_and_that_never_came_are_told(rig, caplog):
+    node = rig.recorder(keep={"before_s": 0.5, "after_s": 0.5})
+    rig.feed(node, 0, 1000)
+    node.process(rig.alarm(900), "events")
+    rig.finish(node)
+    assert "not whole: of what was asked for, 0.4 s behind its last step did not come" in caplog.text
