@@ -177,7 +177,7 @@ class Alarm(Stage):
 
     def _event(self, change: Change) -> Event:
         self.context.count(f"{change.severity}s_{change.state}")
-        self.context.log.info("%s %s: %s", change.severity, change.state, change.text)
+        self.context.log.info("%s", change.text)
         details = change._asdict()
         return Event(step=self._step, name=details.pop("rule"), details=details)
 

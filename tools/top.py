@@ -10,7 +10,7 @@ from tools.ctl import RunName, find
 from tools.options import finite
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Console, Group
 
     from engine.control import ControlClient, RunningPipeline
 
@@ -49,27 +49,25 @@ def top(
     from engine.exceptions import ControlError
     from tools.tables import console
 
-    found = find(run)
+    found, out = find(run), console()
     with ControlClient(found.endpoint) as client, suppress(KeyboardInterrupt):
         if once:
-            out = console()
             out.print(_screen(client.request("status"), out.width))
             return
         try:
-            _watch(client, found, every)
+            _watch(client, found, every, out)
         except ControlError:
             if _runs(found):
                 raise
+        if not out.is_terminal:
+            out.line()  # elsewhere `Live` does not end its last one
         typer.echo(f"{found.name} has ended")
 
 
-def _watch(client: "ControlClient", found: "RunningPipeline", every: float) -> None:
+def _watch(client: "ControlClient", found: "RunningPipeline", every: float, out: "Console") -> None:
     """Show the tables again and again, until the run has ended."""
     from rich.live import Live
 
-    from tools.tables import console
-
-    out = console()
     with Live(_screen(client.request("status"), out.width), console=out, auto_refresh=False) as live:
         while True:
             time.sleep(every)

@@ -14,7 +14,7 @@ _FOLDERS = re.compile(r"(?<![\w.:/~])/(?:[^\s/]+/)+")  # that an absolute path l
 
 
 def page_status(status: dict[str, Any]) -> dict[str, Any]:
-    """Return what of the supervisor's status the page may see: no option but live ones, no address, no absolute path.
+    """Return what of the supervisor's status the page may see: live options and what a recorder keeps, no address, no absolute path.
 
     An address may carry the token of another server of the pipeline, and a page has more readers than its machine.
 
@@ -45,6 +45,7 @@ def _page_node(node: dict[str, Any]) -> dict[str, Any]:
     options = node.get("options", {})
     return {
         **{key: without_folders(node.get(key)) for key in _NODE_FIELDS},
+        **({"keep": options.get("keep")} if node.get("type") == "Record" else {}),
         "live": {name: options.get(name) for name in node.get("live_options", [])},
         "status": {key: without_folders(value) for key, value in node.get("status", {}).items() if key != "url"},
     }

@@ -5,8 +5,13 @@ import { $, element, figure, say } from "./dom.js";
 const SHOWN = 200;
 const LINES = 3; // of the banner
 
-const clock = (wall) => new Date(wall * 1000).toLocaleTimeString("en-GB");
 const day = (wall) => new Date(wall * 1000).toLocaleString("en-GB");
+
+/** The time, with the date where that is not today. */
+function clock(wall) {
+  const at = new Date(wall * 1000);
+  return at.toDateString() === new Date().toDateString() ? at.toLocaleTimeString("en-GB") : day(wall);
+}
 
 export class Alarms {
   standing = []; // the events of the alarms that are raised now, the worst first

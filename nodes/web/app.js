@@ -6,6 +6,7 @@ import { Controls } from "./controls.js";
 import { $, say } from "./dom.js";
 import { FrequencyMap } from "./frequency_map.js";
 import { Liveness } from "./liveness.js";
+import { Losses } from "./losses.js";
 import { Measurements } from "./measurements.js";
 import { Pipeline } from "./pipeline.js";
 import { Record } from "./record.js";
@@ -48,10 +49,10 @@ const measurements = new Measurements(pipeline, regions);
 const map = new FrequencyMap(pipeline, stage);
 const alarms = new Alarms(pipeline, name);
 const replay = new Replay(pipeline);
-const tables = new Tables(pipeline);
-const parts = [regions, map, alarms, replay, tables, new Controls(pipeline), new Record(pipeline)];
+const losses = new Losses(pipeline);
+const parts = [regions, map, alarms, replay, losses, new Tables(pipeline), new Controls(pipeline), new Record(pipeline)];
 const liveness = new Liveness(() => ({
-  connected: stream.connected, paused: replay.paused, live: pipeline.live, dropped: tables.dropped,
+  connected: stream.connected, paused: replay.paused, live: pipeline.live, dropped: losses.total,
 }));
 
 /** Put the number of standing alarms, the worst of them, and the pipeline's name into the title. */

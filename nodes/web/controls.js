@@ -109,7 +109,7 @@ class Strobe {
     if (!node) return;
     const { strobe_hz: locked, apparent_hz: apparent } = node.status;
     say($("strobe-state"), locked ? `locked to ${hertz(locked)}, shown at ${apparent} Hz` : "waits for a frequency");
-    if (document.activeElement !== $("strobe")) $("strobe").value = node.live.strobe_hz ?? "";
+    if (document.activeElement !== $("strobe")) $("strobe").value = node.live.strobe_hz == null ? "" : +node.live.strobe_hz.toFixed(4);
   }
 }
 

@@ -47,6 +47,7 @@ export class RegionCard {
     const silent = performance.now() - this.#came;
     const stale = this.#reading === null || silent > STALE_MS;
     this.root.classList.toggle("stale", stale);
+    this.root.classList.toggle("late", stale && this.#reading !== null);
     if (stale) say(this.#parts.state, this.#reading ? `last measured ${count(silent / 1000)} s ago` : "not measured yet");
   }
 

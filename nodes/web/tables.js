@@ -3,15 +3,12 @@
 import { $, count, fill, milliseconds, say } from "./dom.js";
 
 export class Tables {
-  dropped = null; // on the links into this page's node
   #pipeline;
 
   constructor(pipeline) { this.#pipeline = pipeline; }
 
   update() {
-    const { links, nodes, own, problems } = this.#pipeline;
-    const pictures = links.filter(({ target, port }) => target === own && port !== "readings");
-    this.dropped = pictures.reduce((sum, link) => sum + link.dropped + link.lost, 0);
+    const { links, nodes, problems } = this.#pipeline;
     say($("problems"), problems.join("\n"));
     fill($("links"), links.map((link) => [
       `${link.source} → ${link.target}`, link.policy, count(link.sent), count(link.dropped),

@@ -57,6 +57,14 @@ def test_an_alarm_is_an_event_with_all_that_it_promises(alarm):
     assert decode([bytes(encode(event)[0])]).details == event.details
 
 
+def test_what_is_raised_and_cleared_is_told_in_the_terminal(alarm, caplog):
+    with caplog.at_level("INFO"):
+        run(alarm(), 0.1, 0.3, 0.1)
+    raised, cleared = caplog.messages
+    assert raised.startswith("fork: shaking warning, amplitude 0.3 px")
+    assert cleared.startswith("fork: shaking cleared")
+
+
 def test_what_must_persist_does_so_in_sensor_time(alarm):
     node = alarm(rules={"shaking": LIMITS | {"hold_s": 1.0}})
     assert run(node, 0.3, 0.3, 0.3, every=0.5) == [[], [], [("shaking", "raised", "warning")]]

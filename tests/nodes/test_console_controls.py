@@ -96,9 +96,11 @@ def test_a_control_whose_node_is_not_there_is_not_shown(browser, bare_pipeline, 
 
 
 def test_the_button_saves_the_last_seconds_and_shows_the_file(console):
-    assert console.page.evaluate("document.getElementById('save').innerText") == "Save the last 12 s"
+    console.pipeline.options["record"] = {"keep": {"before_s": 2.0, "after_s": 1.0}}
+    console.page.wait_for("document.getElementById('save').innerText === 'Save the last 2.0 s and the next 1.0 s'")
     console.click("save")
     assert console.asked("record", "save")["seconds_after"] is None
+    console.page.wait_for("document.getElementById('saved').innerText === 'saving to sessions/one …'")
     console.page.wait_for("document.getElementById('saved').innerText === 'saved: sessions/one'")
 
 

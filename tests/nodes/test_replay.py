@@ -79,7 +79,8 @@ def test_pause_and_resume(clock, path):
 
 def test_stepping_by_frames_and_by_steps(clock, path):
     node = replay(clock, path, context={"wanted": frozenset({"hop:20", "span:60"})})
-    assert node.command("step", {"frames": 2})["step"] == 40
+    answer = node.command("step", {"frames": 2})
+    assert (answer["step"], answer["seconds"]) == (40, 40 / 20_000)
     assert steps_of([node.produce()]) == list(range(40))
     node.command("step", {"steps": 3})
     assert steps_of([node.produce()]) == [40, 41, 42]
@@ -106,6 +107,12 @@ def test_a_seek_voids_what_is_queued_and_goes_on_from_there(clock, path, where):
     assert node.command("seek", where)["step"] == 700
     assert (node.context.epoch, node.context.flush_before) == (1, 1)
     assert steps_of(produced(node, clock)) == list(range(700, STEPS))
+
+
+def test_a_seek_beyond_the_end_is_refused_in_steps_and_in_seconds(clock, path):
+    complaint = r"step 40000 \(2 s\) is outside the recording; it has steps 0 to 999 \(0 to 0.04995 s\)"
+    with pytest.raises(ControlError, match=complaint):
+        replay(clock, path).command("seek", {"seconds": 2})
 
 
 def test_a_seek_while_paused_shows_one_picture_of_the_new_place(clock, path):

@@ -11,7 +11,7 @@ from engine.clocks import WallClock
 from engine.exceptions import PipelineError
 from engine.testing import make_node
 from nodes import web
-from nodes.http import thread
+from nodes.http import server
 from nodes.web import Web, WebOptions
 from spikemm.exceptions import OptionError
 
@@ -104,7 +104,7 @@ def test_an_origin_that_makes_no_sense_is_refused(open_page, get, address, caplo
 
 
 def test_who_connects_and_says_nothing_is_sent_away(open_page, address, monkeypatch):
-    monkeypatch.setattr(thread, "_SILENCE_S", 0.05)
+    monkeypatch.setattr(server, "_SILENCE_S", 0.05)
     page = address(open_page())
 
     async def wait(said):

@@ -27,6 +27,7 @@ class Replayer:
     def __init__(self):
         self.replay = {"step": 100, "steps": 1000, "seconds": 0.005, "speed": 1.0, "paused": False, "loop": False}
         self.live = True
+        self.dropped, self.inner = 7, 0
 
     def request(self, request):
         return self.status()
@@ -38,9 +39,10 @@ class Replayer:
             "magnify": common | {"options": {"alpha": 10}, "live_options": ["alpha"]},
             "web": common,
         }
-        link = {"source": "magnify", "target": "web", "policy": "latest", "sent": 50, "dropped": 7, "lost": 0}
-        link |= {"in_flight": 0, "depth": 0, "age_ms": {"p50": 3.0, "p99": 9.0}}
-        return {"pipeline": "rig", "live": self.live, "problems": [], "nodes": nodes, "links": [link]}
+        web = {"source": "magnify", "target": "web", "policy": "latest", "sent": 50, "dropped": self.dropped}
+        inner = {"source": "replay", "target": "magnify", "policy": "drop_oldest: 32", "sent": 90, "dropped": self.inner}
+        both = {"port": "", "lost": 0, "in_flight": 0, "depth": 0, "age_ms": {"p50": 3.0, "p99": 9.0}}
+        return {"pipeline": "rig", "live": self.live, "problems": [], "nodes": nodes, "links": [web | both, inner | both]}
 
     def close(self):
         pass
@@ -126,6 +128,16 @@ def test_tells_what_is_shown_and_how_old_it_is(page, node):
     ):
         assert words in shown
     assert node.status()["viewers"][0]["age_ms"]["p50"] == pytest.approx(0, abs=2000)
+
+
+def test_losses_on_any_link_are_told_and_those_of_latest_are_only_counted(page, control):
+    control.dropped = 20
+    page.wait_for("document.getElementById('dropped').value === '20'")
+    assert page.evaluate("document.getElementById('losses').hidden")
+    control.inner = 300
+    page.wait_for("document.getElementById('losses').innerText.endsWith('300 on replay → magnify')")
+    assert page.evaluate("document.getElementById('dropped').value") == "320"
+    assert page.evaluate("document.getElementById('losses').offsetHeight") > 0
 
 
 def test_a_replay_is_not_called_live(page, control):

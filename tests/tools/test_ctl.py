@@ -94,6 +94,10 @@ def test_a_place_that_is_none_is_refused(refused, where):
     assert where in refused("ctl", "seek", where)
 
 
+def test_a_loop_is_on_or_off(refused):
+    assert refused("ctl", "loop", "maybe") == "spikemm: loop maybe: say on or off\n"
+
+
 def test_an_assignment_without_an_option_is_refused(refused):
     assert "NODE.OPTION=VALUE" in refused("ctl", "set", "alpha=3")
 
@@ -144,6 +148,13 @@ def test_where_several_pipelines_run_one_must_be_chosen(monkeypatch):
     assert not runs.asked
     assert ctl("stop", "--run", "42").exit_code == 0
     assert runs.asked == [("press", "stop", None)]
+
+
+def test_two_pipelines_of_one_name_are_told_apart_by_their_process(monkeypatch):
+    twins = [RunningPipeline("rig", pid, "rig") for pid in (41, 42)]
+    monkeypatch.setattr("engine.control.running_pipelines", lambda: twins)
+    complaint = "several pipelines run: rig (process 41), rig (process 42); choose one with --run NAME"
+    assert str(ctl("seek", "1", "--run", "rig").exception).startswith(complaint)
 
 
 def test_a_node_can_be_chosen_only_where_there_is_one(monkeypatch):

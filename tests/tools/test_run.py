@@ -1,10 +1,13 @@
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
 
 import pytest
+
+from tools.run import _verdict
 
 FORK = """
 name: test
@@ -119,6 +122,18 @@ def test_a_missing_recording_is_refused(refused, pipeline, fork):
     assert "nowhere.dat" in refused("run", pipeline((str(fork), "nowhere.dat")))
 
 
+def test_the_last_line_counts_a_gap_once_however_many_links_show_it():
+    def link(source, target, gap_steps):
+        return {"source": source, "target": target, "dropped": 1, "lost": 0, "gap_steps": gap_steps}
+
+    links = [link("left", "encode", 500), link("left", "record", 800), link("encode", "web", 900)]
+    result = {"pipeline": "rig", "seconds": 2.0, "phase": "stopped", "live": True, "exit_status": 0}
+    result |= {"nodes": {name: {"restarts": 0, "status": {}} for name in ("left", "right")}, "links": links}
+    assert "3 messages dropped, 0 lost, 800 sensor steps missed at the source" in _verdict(result, None)
+    result["links"] = [*links, link("right", "record", 30)]
+    assert "830 sensor steps missed at the source" in _verdict(result, None)
+
+
 def test_a_missing_file_is_refused(refused):
     assert "nowhere.yaml" in refused("run", "nowhere.yaml")
 
@@ -159,13 +174,21 @@ def test_a_recording_too_short_for_a_frame_is_an_error_that_names_the_older_file
     assert (tmp_path / "out.npz").read_bytes() == b"of yesterday"
 
 
-def test_what_a_node_refuses_at_its_start_is_said_in_one_line(refused, pipeline, tmp_path):
+def refused_by_a_node(spikemm, pipeline_file):
+    """Run a pipeline that a node must refuse: status 2, one line with its time; return the line."""
+    ended = spikemm("run", pipeline_file)
+    assert ended.returncode == 2, ended.stderr
+    assert re.fullmatch(r"\d\d:\d\d:\d\d spikemm: [^\n]+\n", ended.stderr)
+    return ended.stderr
+
+
+def test_what_a_node_refuses_at_its_start_is_said_in_one_line(spikemm, pipeline, tmp_path):
     (tmp_path / "damaged.safetensors").write_bytes(b"no weights")
     networks = (
         "reconstruct: {inputs: encode}",
         "reconstruct: {inputs: encode, front: mie, weights: damaged.safetensors}",
     )
-    assert "damaged.safetensors" in refused("run", pipeline(networks))
+    assert "damaged.safetensors" in refused_by_a_node(spikemm, pipeline(networks))
 
 
 def test_a_busy_port_is_refused(refused, pipeline):
