@@ -14,8 +14,9 @@ _FOLDERS = re.compile(r"(?<![\w.:/~])/(?:[^\s/]+/)+")  # that an absolute path l
 
 
 def page_status(status: dict[str, Any]) -> dict[str, Any]:
-    """Return what of the supervisor's status the page may see: live options and what a recorder keeps, no address, no absolute path.
+    """Return what of the supervisor's status the page may see: no address, no absolute path, few options.
 
+    The options are the live ones, and what a recorder keeps.
     An address may carry the token of another server of the pipeline, and a page has more readers than its machine.
 
     Parameters

@@ -40,9 +40,11 @@ class Replayer:
             "web": common,
         }
         web = {"source": "magnify", "target": "web", "policy": "latest", "sent": 50, "dropped": self.dropped}
-        inner = {"source": "replay", "target": "magnify", "policy": "drop_oldest: 32", "sent": 90, "dropped": self.inner}
+        inner = {"source": "replay", "target": "magnify", "policy": "drop_oldest: 32", "sent": 90}
+        inner["dropped"] = self.inner
         both = {"port": "", "lost": 0, "in_flight": 0, "depth": 0, "age_ms": {"p50": 3.0, "p99": 9.0}}
-        return {"pipeline": "rig", "live": self.live, "problems": [], "nodes": nodes, "links": [web | both, inner | both]}
+        links = [web | both, inner | both]
+        return {"pipeline": "rig", "live": self.live, "problems": [], "nodes": nodes, "links": links}
 
     def close(self):
         pass
