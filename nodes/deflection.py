@@ -1,12 +1,13 @@
 """`deflection`: how the scene moves at one frequency, as a slow loop of one clean cycle."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from engine import Live, Stage
+from nodes.measuring.stream import FrameStream
 from nodes.messages import Frames
 from nodes.tensors import to_batch
 from spikemm.exceptions import OptionError, SpikeMMError
@@ -31,17 +32,6 @@ class DeflectionOptions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="Where it is computed.")] = "auto"
 
 
-class _Stream(NamedTuple):
-    """What a shape is made for."""
-
-    rate_hz: float
-    hop: int
-    front: str
-    height: int
-    width: int
-    origin: tuple[int, int]
-
-
 class Deflection(Stage):
     """Average frames over a record by their phase and play the cycle; nothing comes before the first record is full.
 
@@ -63,7 +53,7 @@ class Deflection(Stage):
         self._new_shape = DeflectionShape
         self._device = pick_device(self.options.device)
         self._shape: DeflectionShape | None = None
-        self._stream: _Stream | None = None
+        self._stream: FrameStream | None = None
         self._epoch: int | None = None
 
     def process(self, frames: Frames, port: str) -> list[Frames]:
@@ -94,8 +84,7 @@ class Deflection(Stage):
                 f"frames of a strobe (at {frames.apparent_hz:g} Hz) have no deflection shape: take those of an "
                 "encode without a strobe"
             )
-        height, width = frames.pixels.shape[1:]
-        stream = _Stream(frames.rate_hz, frames.hop, frames.front, height, width, frames.origin)
+        stream = FrameStream.of(frames)
         if self._shape is None or stream != self._stream:
             self._stream, self._shape = stream, self._make(stream)
         elif frames.epoch != self._epoch:
@@ -103,7 +92,7 @@ class Deflection(Stage):
         self._epoch = frames.epoch
         return self._shape
 
-    def _make(self, stream: _Stream) -> "DeflectionShape":
+    def _make(self, stream: FrameStream) -> "DeflectionShape":
         options: DeflectionOptions = self.options
         front = FrontSpec.parse(stream.front)
         front.require_timing()

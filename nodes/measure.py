@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 from engine import Stage
 from nodes.measuring.options import MeasureOptions
 from nodes.measuring.readings import Ground, map_reading, region_reading
 from nodes.measuring.steering import Steering
+from nodes.measuring.stream import FrameStream
 from nodes.messages import Frames, Reading
 from nodes.tensors import to_batch
 from nodes.wishes import FIXED_HOP, SCALE
@@ -21,21 +22,6 @@ _FEWEST_FRAMES = 64
 
 _IDLE_SHARE = 2.0
 """Seconds of a live stream that are left alone for every second of analysis."""
-
-
-class _Stream(NamedTuple):
-    """What records are made for."""
-
-    rate_hz: float
-    hop: int
-    front: str
-    height: int
-    width: int
-    origin: tuple[int, int]
-
-    def placed(self, roi: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """Return where in the frames a region of the sensor is."""
-        return (roi[0] - self.origin[0], roi[1] - self.origin[1], *roi[2:])
 
 
 class Measure(Stage):
@@ -89,7 +75,7 @@ class Measure(Stage):
         iso = options.iso
         self._machine = Machine(iso.group, iso.support, iso.rpm) if iso else None
         self._steering = Steering(self.context.control, options.steers) if options.steers else None
-        self._stream: _Stream | None = None
+        self._stream: FrameStream | None = None
         self._epoch: int | None = None
         self._records: dict[str, RegionRecord] = {}
         self._mapper: BlockMapper | None = None
@@ -115,8 +101,7 @@ class Measure(Stage):
     def _follow(self, frames: Frames) -> None:
         """Make records for this stream where those there are, if any, are for another."""
         _require_plain(frames)
-        _, height, width = frames.pixels.shape
-        stream = _Stream(frames.rate_hz, frames.hop, frames.front, height, width, frames.origin)
+        stream = FrameStream.of(frames)
         if stream != self._stream:
             if self._stream is None or stream[3:] != self._stream[3:]:
                 self._check_fits(stream)
@@ -130,7 +115,7 @@ class Measure(Stage):
         if frames.epoch != self._epoch:
             self._epoch, self._updated_step = frames.epoch, frames.step
 
-    def _check_fits(self, stream: _Stream) -> None:
+    def _check_fits(self, stream: FrameStream) -> None:
         """Refuse regions and a band that these frames cannot show."""
         from spikemm.vibration.template import check_roi
 
@@ -146,7 +131,7 @@ class Measure(Stage):
                 "take a lower band, or a smaller hop in encode"
             )
 
-    def _build(self, stream: _Stream) -> None:
+    def _build(self, stream: FrameStream) -> None:
         """Make what the options ask for and is not there."""
         options: MeasureOptions = self.options
         front = FrontSpec.parse(stream.front)

@@ -39,6 +39,9 @@ class _Verbs(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+_REPLAY, _RECORD, _ALARM = ("replay", "paused"), ("record", "queued_mb"), ("alarm", "rules")
+"""Kinds of node that can be commanded, and an entry of its status that each alone has."""
+
 app = typer.Typer(
     cls=_Verbs,
     no_args_is_help=True,
@@ -203,10 +206,7 @@ def save(
     ] = None,
 ) -> None:
     """Keep the last seconds that a recorder has in memory; prints the session."""
-    with _steer(run) as client:
-        target = node or _only(client.request("status"), "record", "queued_mb")
-        arguments = {"seconds_after": seconds_after, "reason": reason}
-        _show(client.request("command", node=target, name="save", arguments=arguments))
+    _command(run, node, "save", {"seconds_after": seconds_after, "reason": reason}, _RECORD)
 
 
 @app.command()
@@ -217,10 +217,7 @@ def acknowledge(
     node: AlarmName = None,
 ) -> None:
     """Note that somebody has seen an alarm; it stays raised until all is well again."""
-    with _steer(run) as client:
-        target = node or _only(client.request("status"), "alarm", "rules")
-        arguments = {"rule": rule, "region": region}
-        _show(client.request("command", node=target, name="acknowledge", arguments=arguments))
+    _command(run, node, "acknowledge", {"rule": rule, "region": region}, _ALARM)
 
 
 @app.command()
@@ -231,9 +228,7 @@ def learn(
     node: AlarmName = None,
 ) -> None:
     """Let the alarms learn anew what is normal: from now on, so only while all is well."""
-    with _steer(run) as client:
-        target = node or _only(client.request("status"), "alarm", "rules")
-        _show(client.request("command", node=target, name="learn", arguments={"rule": rule, "region": region}))
+    _command(run, node, "learn", {"rule": rule, "region": region}, _ALARM)
 
 
 @app.command()
@@ -257,9 +252,12 @@ def keys(
     typer.echo(f"wrote {make_keys(directory)}; copy {directory} to every host of the pipeline")
 
 
-def _command(run: str | None, node: str | None, name: str, arguments: dict[str, Any]) -> None:
+def _command(
+    run: str | None, node: str | None, name: str, arguments: dict[str, Any], kind: tuple[str, str] = _REPLAY
+) -> None:
+    """Command a node, or the only one of a kind; see `_only`."""
     with _steer(run) as client:
-        target = node or _only(client.request("status"), "replay", "paused")
+        target = node or _only(client.request("status"), *kind)
         _show(client.request("command", node=target, name=name, arguments=arguments))
 
 

@@ -95,3 +95,22 @@ def vibration():
 def gain():
     """Return the fitted amplitude of a magnifier's output over the input's, once its filter has settled."""
     return _gain
+
+
+def _waves(dx, dy, height=72, width=96):
+    """A sum of plane waves moved exactly by (dx, dy)."""
+    random = np.random.default_rng(3)
+    y, x = np.mgrid[:height, :width]
+    k, angle = random.uniform(0.15, 1.0, 40), random.uniform(0.0, np.pi, 40)
+    waves = np.cos(
+        (k * np.cos(angle))[:, None, None] * (x - dx)
+        + (k * np.sin(angle))[:, None, None] * (y - dy)
+        + random.uniform(0.0, 6.28, 40)[:, None, None]
+    )
+    return 0.4 + 0.02 * np.einsum("k,kyx->yx", 1.0 / k, waves) / 2.0
+
+
+@pytest.fixture
+def waves():
+    """Return a picture of plane waves moved by (dx, dy)."""
+    return _waves

@@ -5,29 +5,15 @@ import torch
 from spikemm.exceptions import OptionError, ShapeError
 from spikemm.metrics import displacement, fit_sine, psnr, ssim, ssim_map
 
-
-def waves(dx, dy, height=72, width=96):
-    """A sum of plane waves moved exactly by (dx, dy)."""
-    random = np.random.default_rng(3)
-    y, x = np.mgrid[:height, :width]
-    k, angle = random.uniform(0.15, 1.0, 40), random.uniform(0.0, np.pi, 40)
-    waves = np.cos(
-        (k * np.cos(angle))[:, None, None] * (x - dx)
-        + (k * np.sin(angle))[:, None, None] * (y - dy)
-        + random.uniform(0.0, 6.28, 40)[:, None, None]
-    )
-    return 0.4 + 0.02 * np.einsum("k,kyx->yx", 1.0 / k, waves) / 2.0
-
-
 MOVES = [(0.0, 0.0), (0.05, -0.02), (0.3, 0.1), (2.6, -0.9), (5.3, -1.8), (-3.2, 3.0)]
 
 
-def test_displacement_is_exact_for_a_moved_texture():
+def test_displacement_is_exact_for_a_moved_texture(waves):
     frames = np.stack([waves(dx, dy) for dx, dy in MOVES])
     np.testing.assert_allclose(displacement(frames, (20, 20, 50, 30)), MOVES, atol=0.003)
 
 
-def test_displacement_ignores_lighting():
+def test_displacement_ignores_lighting(waves):
     frames = np.stack([waves(0.0, 0.0), 1.1 * waves(0.3, 0.0) + 0.02])
     assert displacement(frames, (20, 20, 50, 30))[1] == pytest.approx([0.3, 0.0], abs=0.003)
 
@@ -39,7 +25,7 @@ def test_displacement_of_a_straight_edge_is_the_part_across_it():
     np.testing.assert_allclose(displacement(frames, (16, 12, 32, 24)), np.outer([0.0, 0.5, 2.0], across), atol=0.02)
 
 
-def test_displacement_counts_from_the_reference_given():
+def test_displacement_counts_from_the_reference_given(waves):
     moved = displacement(torch.tensor(np.stack([waves(0.5, 0.0)])), (20, 20, 50, 30), reference=waves(0.2, 0.0))
     assert moved[0] == pytest.approx([0.3, 0.0], abs=0.003)
 
@@ -81,7 +67,7 @@ def similarity_at(a, b, y, x, peak):
     return ((2 * mean_a * mean_b + c1) * (2 * covariance + c2)) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
 
 
-def test_structural_similarity_is_its_formula_at_every_pixel():
+def test_structural_similarity_is_its_formula_at_every_pixel(waves):
     truth = waves(0.0, 0.0, 24, 30)
     frame = truth + np.random.default_rng(5).normal(0.0, 0.05, truth.shape)
     expected = [[similarity_at(frame, truth, y, x, truth.max()) for x in range(5, 25)] for y in range(5, 19)]
@@ -89,7 +75,7 @@ def test_structural_similarity_is_its_formula_at_every_pixel():
     assert ssim(frame, truth) == pytest.approx(np.mean(expected))
 
 
-def test_a_picture_is_entirely_similar_to_itself_and_less_so_to_a_blurred_one():
+def test_a_picture_is_entirely_similar_to_itself_and_less_so_to_a_blurred_one(waves):
     truth = waves(0.0, 0.0)
     assert ssim(truth, truth) == pytest.approx(1.0)
     assert ssim((truth + np.roll(truth, 3, axis=1)) / 2, truth) < 0.95
